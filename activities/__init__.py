@@ -1,0 +1,1 @@
+"""Temporal activities: the stages of a migration, one file each."""

@@ -1,0 +1,1 @@
+"""What activities are given: staging, secrets, notifiers."""

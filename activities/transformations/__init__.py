@@ -1,0 +1,1 @@
+"""Transformations of rows between extract and load."""

@@ -1,0 +1,336 @@
+"""The whole contract of a connector: one small base and capability classes.
+
+A database is added as one folder with a connector class that inherits the capabilities it has. Whether a capability
+is there is published as data (`Capabilities`); callers fetch it with `capability(connector, ReadsRows)` and get a clear
+`InvalidConfiguration` where it is missing.
+
+All methods are coroutines and must not block the event loop: blocking drivers run their calls in threads. Each session
+is opened for one piece of work and closed after it; connectors keep no pool, so that a paused job leaves no session
+behind. When the awaiting task is cancelled, the statement is cancelled in the server and the session closed.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from core.errors import InvalidConfiguration
+from core.schema import (
+    Capabilities,
+    Digest,
+    KeyRange,
+    NotCarried,
+    PageRange,
+    RangePlan,
+    Statement,
+    TableDdl,
+    TableName,
+    TableSchema,
+    WholeTable,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AnyRange = PageRange | KeyRange | WholeTable
+Progress = Callable[[int], None]
+"""Told the bytes moved since the last call; the caller heartbeats and thereby learns of cancellation."""
+
+
+class ConnectorOptions(BaseModel):
+    """Base of a connector's options: camelCase in JSON, unknown fields refused, importable without the driver."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to try before login, None where the database is not reached by TCP."""
+        return None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A resolved secret. Lives in worker memory only; its repr shows nothing."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What a login found."""
+
+    product: str
+    version: str
+    user: str
+    database: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SnapshotTaken:
+    """A moment that other sessions can read while the keeper's session lives."""
+
+    id: str
+    taken_at: datetime
+    position: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows and columns of a source table to read, in which order of columns."""
+
+    table: TableSchema
+    columns: Sequence[str]
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class DigestColumn:
+    """A column as the digest sees it. `form` as in `core.models.ColumnRoute.form`."""
+
+    name: str
+    form: str
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What the ledger records about one batch, in the transaction that loads it."""
+
+    job_id: str
+    table_id: str
+    load: int
+    number: int
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A batch that the ledger holds."""
+
+    number: int
+    rows: int
+    digest: Digest
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class LoadTarget:
+    """Where rows go. `columns` in the order in which they arrive."""
+
+    table: TableName
+    columns: Sequence[str]
+    upsert_keys: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LoadGeneration:
+    """Answer to `begin_load`."""
+
+    load: int
+    rows_before: int
+    emptied: bool
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Outcome of one batch."""
+
+    rows: int
+    repeated: bool
+    """The ledger row stood already: nothing was written."""
+
+
+@dataclass(frozen=True)
+class BatchDifference:
+    """A batch whose rows in the destination are not those that its ledger row promises; number None: rows of no batch."""
+
+    number: int | None
+    expected: Digest
+    found: Digest
+
+
+class Connector(ABC):
+    """One database, reached with one set of options."""
+
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, options: Any, credentials: Credentials, label: str) -> None:
+        """`label` names the work to the database (application_name and the like): no secret, no value."""
+        self.options = options
+        self.credentials = credentials
+        self.label = label
+
+    @abstractmethod
+    async def check(self) -> ServerInfo:
+        """Logs in and out. Raises Unavailable, AccessDenied or NotFound."""
+
+
+class RowReader(ABC):
+    """A read session, under a snapshot where one was given."""
+
+    @abstractmethod
+    async def read_arrow(
+        self, selection: Selection, rows: AnyRange, sink: Callable[[pa.RecordBatch], Awaitable[None]]
+    ) -> None:
+        """Gives the rows in parts of bounded size. Every column is utf8 in the database's exact text form."""
+
+    @abstractmethod
+    async def read_native(self, selection: Selection, rows: AnyRange, sink: Callable[[bytes], Awaitable[None]]) -> int:
+        """Gives the rows in the native bulk format and returns their number."""
+
+    @abstractmethod
+    async def digest(self, selection: Selection, rows: AnyRange, columns: Sequence[DigestColumn]) -> Digest:
+        """Digest of the rows as the server's record hash sees them."""
+
+    @abstractmethod
+    async def count(self, selection: Selection) -> int:
+        """Number of rows, by a query that knows nothing of ranges."""
+
+
+class ReadsRows(ABC):
+    """Reads tables and cuts them into ranges."""
+
+    @abstractmethod
+    async def list_tables(self, include: Sequence[str], exclude: Sequence[str]) -> list[TableName]:
+        """Tables whose `schema.table` matches a pattern (`*`, `?`), the ledger always excluded, sorted."""
+
+    @abstractmethod
+    async def describe_tables(self, names: Sequence[TableName]) -> dict[TableName, TableSchema]:
+        """Catalog descriptions; names that do not exist are missing from the answer. Never scans a table."""
+
+    @abstractmethod
+    async def plan_ranges(
+        self, table: TableSchema, *, batch_rows: int | None, batch_bytes: int, stable_pages: bool
+    ) -> RangePlan:
+        """Ranges that cover every row exactly once, from the catalog alone. `stable_pages`: rows keep their place
+        while the ranges are read (a snapshot is held), so physical ranges are safe."""
+
+    @abstractmethod
+    async def check_selection(self, selection: Selection) -> None:
+        """Lets the server parse the selection without running it. Raises InvalidConfiguration, AccessDenied."""
+
+    @abstractmethod
+    def reading(self, snapshot: str | None) -> AbstractAsyncContextManager[RowReader]:
+        """Opens a read session. Raises SnapshotGone."""
+
+
+class ExportsSnapshot(ABC):
+    """Can keep one moment readable for many sessions."""
+
+    @abstractmethod
+    def keeping_snapshot(self, tables: Sequence[TableName]) -> AbstractAsyncContextManager[SnapshotKeeper]:
+        """Opens the keeper's session, takes the snapshot, then locks the tables against rewriting and DDL."""
+
+
+class SnapshotKeeper(ABC):
+    """A session whose end is the end of its snapshot."""
+
+    taken: SnapshotTaken
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Asks the session for a sign of life. Raises Unavailable."""
+
+
+class CreatesTables(ABC):
+    """Creates destination objects."""
+
+    @abstractmethod
+    def table_ddl(self, source: TableSchema, destination: TableName, renames: dict[str, str]) -> TableDdl:
+        """DDL for the table, with `renames` of columns; columns missing from `renames` are not carried.
+        Pure: no session."""
+
+    @abstractmethod
+    async def create(self, ddl: Sequence[TableDdl]) -> dict[int, str]:
+        """Creates schemas, extensions, types and tables that are missing. Idempotent. Returns reasons by position
+        for tables that could not be created."""
+
+    @abstractmethod
+    async def build(self, statements: Sequence[Statement], parallel: int) -> None:
+        """Executes post-load DDL, at most `parallel` statements at once. Idempotent: what exists already with that
+        name is left alone."""
+
+
+class WritesRows(ABC):
+    """Loads batches exactly once."""
+
+    @abstractmethod
+    async def prepare_ledger(self) -> None:
+        """Creates the ledger where it is missing. Idempotent."""
+
+    @abstractmethod
+    async def begin_load(
+        self, job_id: str, table_id: str, token: str, target: LoadTarget, *, replace: bool, discard: str | None
+    ) -> LoadGeneration:
+        """One transaction: the generation of this token, made where it is new. `replace` empties the table;
+        `discard` (an earlier token of this run) takes away what that load wrote."""
+
+    @abstractmethod
+    async def load_native(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
+    ) -> Loaded:
+        """Ledger row and rows in one transaction, from the native bulk format."""
+
+    @abstractmethod
+    async def load_arrow(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
+    ) -> Loaded:
+        """Ledger row and rows in one transaction, from Arrow with columns in exact text form."""
+
+    @abstractmethod
+    async def ledger_rows(self, job_id: str, table_id: str, load: int) -> list[LedgerRow]:
+        """The batches of one load, by number."""
+
+
+class ProvesRows(ABC):
+    """Computes what committed rows are, in sessions of their own."""
+
+    @abstractmethod
+    async def count_rows(self, table: TableName) -> int:
+        """All rows of the table."""
+
+    @abstractmethod
+    async def digest_table(self, table: TableName, columns: Sequence[DigestColumn]) -> Digest:
+        """Digest of all rows of the table."""
+
+    @abstractmethod
+    async def digest_load(
+        self, table: TableName, columns: Sequence[DigestColumn], job_id: str, table_id: str, load: int
+    ) -> Digest:
+        """Digest of just the rows that one load wrote."""
+
+    @abstractmethod
+    async def differing_batches(
+        self, table: TableName, columns: Sequence[DigestColumn], job_id: str, table_id: str, load: int
+    ) -> list[BatchDifference]:
+        """Batches whose rows are not as recorded, rows of no batch last."""
+
+
+class ListsObjects(ABC):
+    """Names what a migration of tables leaves behind."""
+
+    @abstractmethod
+    async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
+        """Views, routines, triggers, policies and the like in these schemas."""
+
+
+C = TypeVar("C")
+
+
+def capability(connector: Connector, wanted: type[C]) -> C:
+    """The connector as one that has the capability. Raises InvalidConfiguration where it has not."""
+    if isinstance(connector, wanted):
+        return connector
+    raise InvalidConfiguration(
+        f"the connector {type(connector).__name__} cannot do this ({wanted.__name__})",
+        remedy="GET /api/connectors lists what each connector can do",
+    )

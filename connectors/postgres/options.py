@@ -1,0 +1,33 @@
+"""Options of the POSTGRES connector, importable without the driver."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from connectors.base import ConnectorOptions
+
+
+class PostgresOptions(ConnectorOptions):
+    """Where a PostgreSQL database is and how to talk to it."""
+
+    host: str = Field(min_length=1)
+    """Host name or address."""
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = Field(min_length=1)
+    user: str | None = None
+    """Default: the user name that secretsRef gives."""
+    role: str | None = None
+    """SET ROLE after login, so that objects belong to it."""
+    ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    ssl_root_cert: str | None = None
+    """File with the certificate authorities to trust, on the workers."""
+    connect_timeout: float = Field(default=8.0, gt=0)
+    """Seconds."""
+    schema_default: str = Field(default="public", alias="defaultSchema")
+    """Schema of tables that are named without one."""
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of the server."""
+        return self.host, self.port

@@ -1,0 +1,87 @@
+"""Opens sessions. One session is one piece of work: there is no pool, so a paused job leaves nothing behind."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from connectors.base import Credentials
+from connectors.postgres.errors import translated
+from connectors.postgres.options import PostgresOptions
+from connectors.postgres.sql import identifier
+
+# Text forms of values depend on these settings; both ends get the same ones, so text is exact and comparable.
+# row_security=off turns silently hidden rows into an error (manual, "Row Security Policies").
+EXACT_SETTINGS = {
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmloption": "content",
+    "row_security": "off",
+    "search_path": "pg_catalog",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "jit": "off",
+}
+# A worker that vanished must not hold locks for ever: the server ends its session.
+LIVENESS_SETTINGS = {
+    "idle_in_transaction_session_timeout": "120s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "client_connection_check_interval": "10000",
+}
+
+
+@asynccontextmanager
+async def open_session(
+    options: PostgresOptions, credentials: Credentials, label: str, **settings: str
+) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A session with exact text forms, closed at the end of the block, at once when the block fails.
+
+    Raises Unavailable, AccessDenied, NotFound.
+    """
+    with translated(f"connecting to {options.host}:{options.port}/{options.database}"):
+        connection = await asyncpg.connect(
+            host=options.host,
+            port=options.port,
+            database=options.database,
+            user=options.user or credentials.username or "postgres",
+            password=credentials.password,
+            ssl=_tls(options),
+            timeout=options.connect_timeout,
+            statement_cache_size=0,
+            server_settings={
+                "application_name": f"sterna {label}"[:63],
+                **EXACT_SETTINGS,
+                **LIVENESS_SETTINGS,
+                **settings,
+            },
+        )
+    try:
+        if options.role:
+            with translated(f"SET ROLE {options.role}"):
+                await connection.execute(f"SET ROLE {identifier(options.role)}")
+        yield connection
+    except BaseException:
+        connection.terminate()
+        raise
+    else:
+        await connection.close(timeout=5)
+
+
+def _tls(options: PostgresOptions) -> Any:
+    if options.ssl_root_cert and options.ssl_mode in ("verify-ca", "verify-full"):
+        context = ssl.create_default_context(cafile=options.ssl_root_cert)
+        context.check_hostname = options.ssl_mode == "verify-full"
+        return context
+    return options.ssl_mode

@@ -1,0 +1,92 @@
+"""Connectors by type name, imported on first use; other packages add theirs by the entry point `sterna.connectors`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from connectors.base import Connector, ConnectorOptions, Credentials
+from core.errors import InvalidConfiguration
+
+ENTRY_POINT_GROUP = "sterna.connectors"
+
+
+@dataclass(frozen=True)
+class ConnectorType:
+    """A registered type: where its options and its connector class are, as `module:Class`."""
+
+    name: str
+    options: str
+    connector: str | None
+    """None: known, not yet implemented."""
+
+    def options_class(self) -> type[ConnectorOptions]:
+        """Imports the options model, without the driver."""
+        loaded = _load(self.options)
+        assert isinstance(loaded, type)
+        return loaded
+
+    def connector_class(self) -> type[Connector]:
+        """Imports the connector with its driver. Raises InvalidConfiguration where there is none."""
+        if self.connector is None:
+            raise InvalidConfiguration(
+                f"the connector {self.name} cannot move rows yet", remedy="GET /api/connectors lists those that can"
+            )
+        loaded = _load(self.connector)
+        assert isinstance(loaded, type)
+        return loaded
+
+
+BUILT_IN = (
+    ConnectorType("POSTGRES", "connectors.postgres.options:PostgresOptions", "connectors.postgres.connector:Postgres"),
+    ConnectorType("ORACLE", "connectors.oracle.options:OracleOptions", None),
+)
+
+
+@cache
+def connector_types() -> dict[str, ConnectorType]:
+    """Every type that this installation knows. An entry point's value names an object that is a ConnectorType.
+
+    Raises InvalidConfiguration where two packages claim one name.
+    """
+    types = {known.name: known for known in BUILT_IN}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        name = point.name.upper()
+        if name in types:
+            raise InvalidConfiguration(
+                f"two packages offer the connector {name}", remedy=f"Uninstall one; one is {point.value}"
+            )
+        types[name] = point.load()
+    return types
+
+
+def find_type(name: str) -> ConnectorType:
+    """The registered type of that name. Raises InvalidConfiguration that lists the known ones."""
+    types = connector_types()
+    if name.upper() not in types:
+        raise InvalidConfiguration(f"there is no connector {name}", remedy=f"Known types: {', '.join(sorted(types))}")
+    return types[name.upper()]
+
+
+def parse_options(name: str, options: dict[str, Any]) -> ConnectorOptions:
+    """The connector's options, checked. Raises InvalidConfiguration or pydantic.ValidationError."""
+    return find_type(name).options_class().model_validate(options)
+
+
+def build_connector(name: str, options: dict[str, Any], credentials: Credentials, label: str) -> Connector:
+    """A connector ready for use; no session is opened yet."""
+    try:
+        parsed = parse_options(name, options)
+    except ValidationError as error:
+        raise InvalidConfiguration(f"options of connector {name}: {error.errors()[0]['msg']}") from error
+    return find_type(name).connector_class()(parsed, credentials, label)
+
+
+def _load(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)

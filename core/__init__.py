@@ -1,0 +1,1 @@
+"""What two processes must agree on: models, schema, errors, settings, documents, config store."""

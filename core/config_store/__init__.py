@@ -1,0 +1,1 @@
+"""The config store: jobs, connections, tables and transformations in PostgreSQL."""

@@ -1,0 +1,66 @@
+"""Documents: routes, plans, evidence, certificates. Written once under a name, read by reference."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.errors import NotFound
+
+REFERENCE = re.compile(r"^[\w.-]+(/[\w.-]+)*$")
+
+
+class DocumentStore:
+    """JSON documents in a folder that every worker and the API can reach.
+
+    A document appears whole or not at all (written aside, then renamed). Writing the same name again replaces it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, reference: str, text: str) -> str:
+        """Stores `text` under `reference` (a relative path with forward slashes) and returns the reference."""
+        path = self.path(reference)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, path)
+        return reference
+
+    def write_json(self, reference: str, value: Any) -> str:
+        """Stores a JSON value, indented for people."""
+        return self.write(reference, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read(self, reference: str) -> str:
+        """The document's text. Raises NotFound."""
+        try:
+            return self.path(reference).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"document {reference} is not in the document store",
+                remedy="Point STERNA_DOCUMENTS of every process at the same folder",
+            ) from error
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """References below a prefix, sorted."""
+        base = self.path(prefix)
+        for path in sorted(base.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield path.relative_to(self._folder).as_posix()
+
+    def delete(self, prefix: str) -> None:
+        """Removes everything below a prefix; nothing there is fine."""
+        shutil.rmtree(self.path(prefix), ignore_errors=True)
+
+    def path(self, reference: str) -> Path:
+        """The file of a document, for printing to people and for streaming."""
+        if not REFERENCE.match(reference) or ".." in reference.split("/"):
+            raise NotFound(f"'{reference}' is not the reference of a document")
+        return self._folder / reference

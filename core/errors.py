@@ -1,0 +1,100 @@
+"""Errors, typed by what their reader can do about them.
+
+    MigrationError
+    ├── Parks                   an operator can mend it; the table waits for `retry`
+    │   ├── InvalidConfiguration    the job, an option or a transformation is wrong
+    │   ├── AccessDenied            wrong password, missing privilege
+    │   ├── NotFound                host name, database, table or column does not exist
+    │   ├── OutOfSpace              disk, quota or tablespace is full
+    │   └── DataRejected            the destination refuses a row
+    ├── Retries                 time mends it; Temporal tries again
+    │   ├── Unavailable             the other side cannot be reached
+    │   └── Contended               deadlock, serialization failure, lock timeout
+    ├── SnapshotGone            the rows must be read under a new snapshot
+    ├── DataMismatch            the proof failed: the destination is not what the source was
+    └── Defect                  Sterna is wrong; nothing an operator can do
+
+Connectors map vendor codes to these classes once, at their boundary. `message` is for the operator and never holds
+a value of a row or a secret; what may be personal goes into `evidence`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class MigrationError(Exception):
+    """Root of every error that Sterna raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+    parks: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        code: str = "",
+        evidence: dict[str, Any] | None = None,
+    ) -> None:
+        """`remedy` says what to do next, `code` is the vendor's (SQLSTATE, ORA-…), `evidence` may hold values."""
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code
+        self.evidence = evidence or {}
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+
+
+class Parks(MigrationError):
+    """An operator can mend it: the table parks, its slot is free, `retry` continues it."""
+
+    parks = True
+
+
+class InvalidConfiguration(Parks):
+    """The job, a connector option or a transformation does not fit the databases."""
+
+
+class AccessDenied(Parks):
+    """The database refuses the login or the privilege."""
+
+
+class NotFound(Parks):
+    """A database, table, column or secret named by the job does not exist."""
+
+
+class OutOfSpace(Parks):
+    """Disk, quota or tablespace is full."""
+
+
+class DataRejected(Parks):
+    """The destination refuses a row."""
+
+
+class Retries(MigrationError):
+    """Time mends it: the activity is tried again."""
+
+    retryable = True
+
+
+class Unavailable(Retries):
+    """The other side cannot be reached, or cut the connection."""
+
+
+class Contended(Retries):
+    """Another session was in the way: deadlock, serialization failure or lock timeout."""
+
+
+class SnapshotGone(MigrationError):
+    """The snapshot that the rows were to be read under no longer exists."""
+
+
+class DataMismatch(MigrationError):
+    """The destination does not hold what the source held."""
+
+
+class Defect(MigrationError):
+    """Sterna contradicts itself. Report it."""

@@ -1,0 +1,180 @@
+"""The request that describes a job, as `POST /api/jobs` takes it and the config store keeps it."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from core.schema import Model
+
+PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
+SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
+
+
+class JobStatus(StrEnum):
+    """Where a job is. Written by its workflow only."""
+
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def final(self) -> bool:
+        """No workflow is running for the job."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class ConnectionSpec(Model):
+    """A database: its connector type, the connector's own options, and where its secret lies.
+
+    Fields beyond `type`, `secretsRef` and `role` belong to the connector and are checked against its options model.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(min_length=1, examples=["POSTGRES"])
+    """Connector type, e.g. POSTGRES."""
+    secrets_ref: str | None = Field(
+        default=None, examples=["env:PG_PROD", "file:/run/secrets/pg", "vault:/databases/pg"]
+    )
+    """Where the user name and password lie: `env:NAME`, `file:/path` or `vault:/mount/path#field`. Never a password."""
+
+    @field_validator("type")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+    @field_validator("secrets_ref")
+    @classmethod
+    def _is_a_reference(cls, value: str | None) -> str | None:
+        if value is not None and not SECRET_REFERENCE.match(value):
+            raise ValueError(
+                "is not a reference. Write env:NAME, file:/path or vault:/mount/path, never the secret itself"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> ConnectionSpec:
+        for name, value in self.options.items():
+            if PASSWORD_FIELD.search(name):
+                raise ValueError(
+                    f"the field '{name}' would store a secret. Remove it and name its place in secretsRef, "
+                    'e.g. "secretsRef": "env:PG_PROD" or "file:/run/secrets/pg"'
+                )
+            if isinstance(value, str) and re.search(r"://[^/@\s]*:[^/@\s]+@", value):
+                raise ValueError(
+                    f"the field '{name}' holds a URL with a password. Take the password out and name its place in secretsRef"
+                )
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The connector's own options, as they were written."""
+        return dict(self.model_extra or {})
+
+
+class TransformationSpec(Model):
+    """One step between extract and load; fields beyond `type` belong to the transformation."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(min_length=1, examples=["COLUMN_MAP"])
+
+    @field_validator("type")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The transformation's own options, as they were written."""
+        return dict(self.model_extra or {})
+
+
+class IncrementalSpec(Model):
+    """Which rows a later pass takes: those whose watermark column moved on."""
+
+    column: str
+    overlap: str | None = None
+
+
+LoadMode = Literal["append", "replace", "upsert"]
+
+
+class TableSpec(Model):
+    """One table of the job."""
+
+    source_schema: str | None = Field(default=None, max_length=255)
+    """Default: the source's default schema (PostgreSQL: public)."""
+    source_table: str = Field(min_length=1, max_length=255)
+    destination_schema: str | None = Field(default=None, max_length=255)
+    """Default: the source's schema name."""
+    destination_table: str | None = Field(default=None, max_length=255)
+    """Default: the source's table name."""
+    columns: list[str] | None = Field(default=None, min_length=1)
+    """The columns to carry, by source name; default all."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Rows per batch, about; default: sized by bytes."""
+    where_clause: str | None = None
+    """A predicate over the source table, in the source's SQL."""
+    priority: int = Field(default=5, ge=1, le=10)
+    """1 goes first, 10 last."""
+    load_mode: LoadMode | None = None
+    """Default: the job's option `loadMode`."""
+    incremental: IncrementalSpec | None = None
+    heal: bool = False
+    transformations: list[TransformationSpec] = Field(default_factory=list)
+    """Applied in this order."""
+
+
+class TableSelection(Model):
+    """Tables by pattern: `schema.table` with `*` and `?`."""
+
+    include: list[str] = Field(min_length=1)
+    exclude: list[str] = Field(default_factory=list)
+
+
+class JobOptions(Model):
+    """How the job runs. Every default is meant to be right for a first migration."""
+
+    create_tables: bool = True
+    """Create destination tables that do not exist, with keys, indexes and constraints."""
+    load_mode: LoadMode = "append"
+    """append adds rows; replace empties the table first; upsert updates rows whose key exists."""
+    parallel_tables: int = Field(default=4, ge=1, le=64)
+    parallel_batches: int = Field(default=4, ge=1, le=64)
+    """Batches of one table in flight."""
+    consistency: Literal["snapshot", "batch"] = "snapshot"
+    """snapshot: all tables as of one moment; batch: each batch as of its own reading."""
+    validation: Literal["none", "count", "checksum"] = "checksum"
+    max_rejects: int = Field(default=0, ge=0)
+    accept_lossy: list[str] = Field(default_factory=list)
+    outage_limit: int = Field(default=3600, ge=0)
+    """Seconds for which an outage of a database is retried before the table parks."""
+    maintenance_window: str | None = None
+    notify: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class JobSpec(Model):
+    """A migration job, as posted."""
+
+    name: str = Field(min_length=1, max_length=255)
+    description: str | None = None
+    priority: int = Field(default=5, ge=1, le=10)
+    source: ConnectionSpec
+    destination: ConnectionSpec
+    tables: list[TableSpec] | TableSelection
+    options: JobOptions = Field(default_factory=JobOptions)
+
+    @field_validator("tables")
+    @classmethod
+    def _has_tables(cls, value: list[TableSpec] | TableSelection) -> list[TableSpec] | TableSelection:
+        if isinstance(value, list) and not value:
+            raise ValueError('names no table. Give a list of tables or {"include": ["public.*"]}')
+        return value

@@ -1,0 +1,417 @@
+"""What travels between workflows and activities: ids, counts, digests and references, never rows and never secrets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from core.job_spec import ConnectionSpec, JobOptions, JobStatus, LoadMode, TransformationSpec
+from core.schema import Digest, Model, NotCarried, RangePlan, Statement, TableDdl, TableName, TableSchema
+
+
+class TableStatus(StrEnum):
+    """Where a table is."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PARKED = "PARKED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def final(self) -> bool:
+        """The table's child workflow has ended."""
+        return self not in (TableStatus.PENDING, TableStatus.RUNNING)
+
+
+class Endpoint(Model):
+    """One side of a job as activities need it."""
+
+    side: Literal["source", "destination"]
+    connection: ConnectionSpec
+
+    def __str__(self) -> str:
+        options = self.connection.options
+        place = options.get("host") or options.get("path") or ""
+        name = options.get("database") or options.get("serviceName") or ""
+        return f"{self.side} {self.connection.type} {place}/{name}".rstrip("/")
+
+
+class ColumnRoute(Model):
+    """One column on its way: where it comes from, what it is called and is at the destination."""
+
+    source: str | None
+    """None: a transformation makes it."""
+    destination: str
+    source_type: str
+    destination_type: str
+    form: Literal["native", "text", "decimal", "float32", "float64"] = "native"
+    """How the digest sees it: `native` by the server's record hash, else by canonical text of that class."""
+    verdict: Literal["EXACT", "CONVERT", "LOSSY"] = "EXACT"
+
+
+class TableRoute(Model):
+    """All that is fixed about one table of one run. Lies in the document store; payloads carry its reference."""
+
+    job_id: str
+    table_id: str
+    run: int
+    source: Endpoint
+    destination: Endpoint
+    source_table: TableName
+    destination_table: TableName
+    source_schema: TableSchema
+    columns: list[ColumnRoute]
+    path: Literal["native", "arrow"]
+    digest_algorithm: str
+    transformations: list[TransformationSpec] = Field(default_factory=list)
+    where_clause: str | None = None
+    load_mode: LoadMode
+    upsert_keys: list[str] = Field(default_factory=list)
+    """Destination names."""
+    plan: RangePlan
+    ddl: TableDdl
+    create_table: bool
+    """False: the destination table exists already and is used."""
+    warnings: list[str] = Field(default_factory=list)
+
+
+class Snapshot(Model):
+    """One moment of the source that several sessions can read. A new epoch is a new moment."""
+
+    id: str
+    epoch: int
+    taken_at: datetime
+    position: str = ""
+    """The source's own name of the moment (PostgreSQL: WAL position)."""
+
+
+class JobRun(Model):
+    """Input of the workflow `MigrationJob`."""
+
+    job_id: str
+    run: int
+    only: list[str] | None = None
+    """Table ids to do (an operator's retry of a finished job); None: all."""
+
+
+class PreflightInput(Model):
+    """Which job to look at."""
+
+    job_id: str
+    run: int
+
+
+class TableEntry(Model):
+    """One table of the run as the job's workflow sees it."""
+
+    table_id: str
+    name: str
+    """For people: `shop.users → shop.CUSTOMERS`."""
+    priority: int
+    route: str
+    """Reference of the TableRoute."""
+    batches: int
+    estimated_rows: int
+    estimated_bytes: int
+    transforms: bool
+    load_mode: LoadMode
+    has_foreign_keys: bool = False
+
+
+class JobPlan(Model):
+    """Result of preflight: the run's tables in priority order."""
+
+    name: str
+    source: Endpoint
+    destination: Endpoint
+    options: JobOptions
+    priority: int
+    exports_snapshot: bool
+    tables: list[TableEntry]
+    parked: dict[str, str] = Field(default_factory=dict)
+    """Tables that cannot begin, by name, with the reason."""
+    not_carried: list[NotCarried] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+
+
+class SnapshotInput(Model):
+    """What the snapshot's keeper needs."""
+
+    job_id: str
+    run: int
+    source: Endpoint
+    first_epoch: int = 1
+    """The first snapshot taken gets this epoch; each one after it, one more."""
+    routes: list[str]
+    """Their source tables stay locked (ACCESS SHARE) against rewriting and DDL while the snapshot lives."""
+
+
+class RoutesInput(Model):
+    """Several tables at once."""
+
+    job_id: str
+    run: int
+    routes: list[str]
+
+
+class PreparedTables(Model):
+    """Which tables could not be created, by table id, with the reason; the others are there."""
+
+    parked: dict[str, str] = Field(default_factory=dict)
+
+
+class LoadStart(Model):
+    """Asks for the load (generation) of one table."""
+
+    route: str
+    token: str
+    """Same token, same load: attempts and retries get the generation they began with."""
+
+
+class LoadBegun(Model):
+    """The generation and what stood in the destination table before it."""
+
+    load: int
+    rows_before: int
+    emptied: bool
+
+
+class BatchRef(Model):
+    """The unit of exactly-once, without its range, which the route's plan gives by number."""
+
+    load: int
+    number: int
+
+
+class ExtractInput(Model):
+    """Consecutive batches to extract."""
+
+    route: str
+    load: int
+    first: int
+    count: int
+    snapshot: Snapshot | None
+    digests: bool
+
+
+class StagedBatch(Model):
+    """One extracted (or transformed) batch in staging."""
+
+    number: int
+    staged: str
+    """Reference in staging."""
+    digest: Digest
+    bytes: int
+    extracted_rows: int
+
+
+class StagedBatches(Model):
+    """Result of extract and transform."""
+
+    batches: list[StagedBatch]
+    seconds: float = 0.0
+
+
+class TransformInput(Model):
+    """Staged batches to transform."""
+
+    route: str
+    load: int
+    batches: list[StagedBatch]
+    digests: bool
+
+
+class LoadInput(Model):
+    """Staged batches to load, each in its own transaction with its ledger row."""
+
+    route: str
+    load: int
+    batches: list[StagedBatch]
+
+
+class LoadedBatches(Model):
+    """Result of load."""
+
+    rows: int
+    bytes: int
+    digest: Digest
+    repeated: int = 0
+    """Batches whose ledger row stood already."""
+    seconds: float = 0.0
+
+
+class CountInput(Model):
+    """Count the source's rows without the plan, under the snapshot."""
+
+    route: str
+    snapshot: Snapshot | None
+
+
+class FinishInput(Model):
+    """Build keys, indexes, checks; set sequences."""
+
+    route: str
+
+
+class ValidateInput(Model):
+    """What the destination must hold."""
+
+    route: str
+    load: int
+    extracted: Digest
+    counted_rows: int | None
+    """The source's own count; None where it was not asked."""
+    rows_before: int
+    mode: Literal["none", "count", "checksum"]
+    snapshot: Snapshot | None
+    copies: int
+    timings: dict[str, float] = Field(default_factory=dict)
+
+
+class Difference(Model):
+    """One place where destination and source differ."""
+
+    batch: int | None
+    range: str = ""
+    expected_rows: int
+    found_rows: int
+    examples: str | None = None
+    """Reference of the document with example rows (they may hold personal data)."""
+
+
+class ValidationResult(Model):
+    """The proof of one table."""
+
+    proved: bool
+    mode: Literal["none", "count", "checksum"]
+    rows: int
+    evidence: str
+    """Reference of the table's part of the certificate."""
+    message: str
+    differences: list[Difference] = Field(default_factory=list)
+
+
+class TableRun(Model):
+    """Input of the workflow `TableMigration`, and its state across continue-as-new."""
+
+    job_id: str
+    run: int
+    entry: TableEntry
+    options: JobOptions
+    snapshot: Snapshot | None
+    snapshot_expected: bool
+    workflow_priority: int
+    paused: bool = False
+    copy_number: int = 1
+    """Raised by each re-copy after a lost snapshot."""
+    load: LoadBegun | None = None
+    next_batch: int = 0
+    extracted: Digest = Field(default_factory=Digest)
+    loaded: Digest = Field(default_factory=Digest)
+    counted_rows: int | None = None
+    batches_done: int = 0
+    bytes_done: int = 0
+    started_at: datetime | None = None
+    timings: dict[str, float] = Field(default_factory=dict)
+    """Seconds spent in each stage, summed over batches."""
+
+
+class TableResult(Model):
+    """How a table's child ended."""
+
+    table_id: str
+    status: TableStatus
+    rows: int = 0
+    bytes: int = 0
+    batches: int = 0
+    message: str = ""
+    evidence: str | None = None
+    proved: bool = False
+    snapshot_epoch: int | None = None
+    finished_at: datetime | None = None
+
+
+class TableProgress(Model):
+    """One table, for people."""
+
+    table_id: str
+    name: str
+    status: TableStatus = TableStatus.PENDING
+    stage: str = ""
+    """What it is doing now, e.g. `loading`, `building indexes`, `validating`."""
+    batches: int = 0
+    batches_done: int = 0
+    estimated_rows: int = 0
+    rows: int = 0
+    bytes: int = 0
+    rows_per_second: float = 0.0
+    eta_seconds: float | None = None
+    copies: int = 1
+    message: str = ""
+    proved: bool = False
+
+
+class JobProgress(Model):
+    """Answer of the query `progress` of a job: live tables fill in their own numbers."""
+
+    job_id: str
+    run: int
+    status: JobStatus
+    stage: str = ""
+    attention: str | None = None
+    """What an operator should do, None where nothing."""
+    snapshot: Snapshot | None = None
+    tables: list[TableProgress] = Field(default_factory=list)
+    rows: int = 0
+    rows_per_second: float = 0.0
+    started_at: datetime | None = None
+    certificate: str | None = None
+
+
+class StatusUpdate(Model):
+    """The workflow's word on the job's row in the config store."""
+
+    job_id: str
+    run: int
+    status: JobStatus
+    attention: str | None = None
+    certificate: str | None = None
+
+
+class CertificateInput(Model):
+    """What the certificate is made of, beside the tables' evidence documents."""
+
+    job_id: str
+    run: int
+    started_at: datetime
+    finished_at: datetime
+    results: list[TableResult]
+    entries: list[TableEntry]
+    snapshots: list[Snapshot]
+    not_carried: list[NotCarried] = Field(default_factory=list)
+    statements: list[Statement] = Field(default_factory=list)
+
+
+class CertificateResult(Model):
+    """Reference of the certificate and its verdict."""
+
+    reference: str
+    proved: bool
+
+
+class RetryRequest(Model):
+    """Tables to try again, by table id or destination name; empty: all parked and failed."""
+
+    tables: list[str] = Field(default_factory=list)
+
+
+class PauseRequest(Model):
+    """Argument of the signal `pause`."""
+
+    release: bool = False
+    """Also let go of the snapshot, so that no session is left at all."""

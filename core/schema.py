@@ -1,0 +1,359 @@
+"""What a table is, in words that every connector shares. Plain data: no driver, no Temporal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Model(BaseModel):
+    """Base of all models that cross a process boundary: camelCase in JSON, unknown fields refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+
+class TableName(Model):
+    """A table's schema ('' where the database has none) and name, spelled exactly as the catalog spells them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_name: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema_name}.{self.name}" if self.schema_name else self.name
+
+
+class Column(Model):
+    """One column as its own database's catalog gives it."""
+
+    name: str
+    type: str
+    """The full native type with its modifiers, e.g. `numeric(10,2)`, `shop.order_state`, `text[]`."""
+    nullable: bool = True
+    default: str | None = None
+    """Native expression, None where there is none or the default is an identity."""
+    generated: str | None = None
+    """Native expression of a stored generated column: never read, never written, computed by the destination."""
+    virtual: bool = False
+    """The generated column is computed when read and not stored."""
+    identity: Literal["ALWAYS", "BY DEFAULT"] | None = None
+    collation: str | None = None
+    """Quoted, schema-qualified, only where it differs from the type's default."""
+    comment: str | None = None
+    base_type: str = ""
+    """The native type under a domain, without modifiers, in the catalog's internal name (`int4`, `numeric`, `_text`)."""
+    kind: Literal["base", "domain", "enum", "composite", "range", "array", "pseudo"] = "base"
+    modifier: int = -1
+    """The catalog's type modifier (`atttypmod`), -1 where there is none."""
+    deterministic: bool = True
+    """Equal strings are equal bytes (False under a non-deterministic collation)."""
+
+
+class Key(Model):
+    """A primary key or unique constraint."""
+
+    name: str
+    columns: list[str]
+    definition: str
+    """Native text after `ADD CONSTRAINT name`, for a destination of the same dialect."""
+    comment: str | None = None
+
+
+class Index(Model):
+    """A secondary index that no constraint owns."""
+
+    name: str
+    columns: list[str]
+    """Names of the plain columns it covers; empty strings stand for expressions."""
+    unique: bool
+    definition: str
+    """Native text from `USING` on (method, columns, INCLUDE, WITH, WHERE)."""
+    partial: bool = False
+    expression: bool = False
+
+
+class Check(Model):
+    """A check or exclusion constraint."""
+
+    name: str
+    definition: str
+    """Native text after `ADD CONSTRAINT name`."""
+    columns: list[str] = Field(default_factory=list)
+    exclusion: bool = False
+
+
+class ForeignKey(Model):
+    """A foreign key; the referenced table is named as the source names it."""
+
+    name: str
+    columns: list[str]
+    referenced: TableName
+    referenced_columns: list[str]
+    options: str = ""
+    """Native text after the referenced columns: MATCH, ON DELETE, ON UPDATE, DEFERRABLE."""
+    validated: bool = True
+
+
+class Sequence(Model):
+    """A sequence that an identity or a serial default of the table owns."""
+
+    name: TableName
+    column: str
+    identity: bool
+    options: str
+    """Native text: AS type, INCREMENT, MINVALUE, MAXVALUE, START, CACHE, CYCLE."""
+    last_value: int
+    is_called: bool
+    """False: the sequence has never been used and `last_value` is what it yields next."""
+
+
+class Partition(Model):
+    """One partition of a partitioned table, itself possibly partitioned."""
+
+    name: TableName
+    parent: TableName
+    bound: str
+    """Native text, e.g. `FOR VALUES FROM (1) TO (10)` or `DEFAULT`."""
+    key: str | None = None
+    """Native text after `PARTITION BY` where it is partitioned further."""
+
+
+class TypeDefinition(Model):
+    """A user-defined type that a table needs before it can be created."""
+
+    name: TableName
+    kind: Literal["enum", "domain", "composite", "range"]
+    statements: list[str]
+    """Native DDL that creates it, without IF NOT EXISTS."""
+    fingerprint: str
+    """Canonical text of the definition: equal fingerprints mean an existing type may be used as it is."""
+
+
+class NotCarried(Model):
+    """Something at the source that the migration does not bring over, and why."""
+
+    object: str
+    kind: str
+    reason: str
+
+
+class TableSchema(Model):
+    """One table (a partitioned one with all its partitions) as its database's catalog describes it."""
+
+    dialect: str
+    name: TableName
+    kind: Literal["table", "partitioned", "view", "foreign"] = "table"
+    columns: list[Column]
+    primary_key: Key | None = None
+    unique_keys: list[Key] = Field(default_factory=list)
+    indexes: list[Index] = Field(default_factory=list)
+    checks: list[Check] = Field(default_factory=list)
+    foreign_keys: list[ForeignKey] = Field(default_factory=list)
+    sequences: list[Sequence] = Field(default_factory=list)
+    partition_key: str | None = None
+    """Native text after `PARTITION BY`."""
+    partitions: list[Partition] = Field(default_factory=list)
+    """Parents before their children."""
+    types: list[TypeDefinition] = Field(default_factory=list)
+    """In the order they must be created."""
+    extensions: list[str] = Field(default_factory=list)
+    comment: str | None = None
+    not_carried: list[NotCarried] = Field(default_factory=list)
+    estimated_rows: int = 0
+    estimated_bytes: int = 0
+
+    def column(self, name: str) -> Column | None:
+        """The column of that exact name, None where there is none."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+class Statement(Model):
+    """One DDL statement and what it is for, as plan and certificate show it."""
+
+    sql: str
+    purpose: str
+    """E.g. `table shop.orders`, `index orders_by_date`, `foreign key orders_customer_fk`."""
+
+
+class TableDdl(Model):
+    """All that creates one destination table, in the order of execution."""
+
+    schemas: list[Statement] = Field(default_factory=list)
+    extensions: list[Statement] = Field(default_factory=list)
+    types: list[TypeDefinition] = Field(default_factory=list)
+    tables: list[Statement] = Field(default_factory=list)
+    """Table, partitions, identity and defaults: before the load."""
+    keys: list[Statement] = Field(default_factory=list)
+    """Primary and unique keys, indexes, exclusions: after the load, independent of each other."""
+    checks: list[Statement] = Field(default_factory=list)
+    """After the load, one after another."""
+    foreign_keys: list[Statement] = Field(default_factory=list)
+    """After the load of every table of the job."""
+    sequences: list[Statement] = Field(default_factory=list)
+    """Set past the data, after the load."""
+    comments: list[Statement] = Field(default_factory=list)
+    not_carried: list[NotCarried] = Field(default_factory=list)
+
+
+class PageRange(Model):
+    """Rows whose physical address (PostgreSQL: ctid) lies in [start, stop); stop None: to the end."""
+
+    kind: Literal["pages"] = "pages"
+    relation: TableName
+    start: tuple[int, int]
+    """Page and item."""
+    stop: tuple[int, int] | None
+
+
+class KeyRange(Model):
+    """Rows whose integer key lies in [low, high); None: open on that side. `nulls`: rows without a key too."""
+
+    kind: Literal["key"] = "key"
+    column: str
+    low: int | None
+    high: int | None
+    nulls: bool = False
+
+
+class WholeTable(Model):
+    """All rows in one batch."""
+
+    kind: Literal["whole"] = "whole"
+
+
+Range = Annotated[PageRange | KeyRange | WholeTable, Field(discriminator="kind")]
+
+
+class PageSegment(Model):
+    """Batches over the pages of one relation, computed rather than listed."""
+
+    kind: Literal["pages"] = "pages"
+    relation: TableName
+    pages: int
+    """Pages at planning time; the last batch is open-ended, so rows added since are read too."""
+    pages_per_batch: int = 1
+    slices_per_page: int = 1
+    """More than 1 where a batch is smaller than a page; then pages_per_batch is 1."""
+    items_per_slice: int = 0
+
+    @property
+    def batches(self) -> int:
+        """Number of batches, at least one (an empty relation may have grown)."""
+        pages = max(self.pages, 1)
+        return -(-pages // self.pages_per_batch) * self.slices_per_page
+
+    def range_of(self, index: int) -> PageRange:
+        """The range of the batch `index` of this segment, counted from 0."""
+        page, piece = divmod(index, self.slices_per_page)
+        start = (page * self.pages_per_batch, piece * self.items_per_slice + (1 if self.items_per_slice else 0))
+        if index == self.batches - 1:
+            return PageRange(relation=self.relation, start=start, stop=None)
+        if piece < self.slices_per_page - 1:
+            return PageRange(relation=self.relation, start=start, stop=(page, (piece + 1) * self.items_per_slice + 1))
+        return PageRange(relation=self.relation, start=start, stop=((page + 1) * self.pages_per_batch, 0))
+
+
+class KeySegment(Model):
+    """Batches of equal width over an integer key; the first and the last are open-ended."""
+
+    kind: Literal["key"] = "key"
+    column: str
+    low: int
+    high: int
+    width: int
+    nullable: bool = False
+
+    @property
+    def batches(self) -> int:
+        """Number of batches, at least one."""
+        return max(1, -(-(self.high - self.low + 1) // self.width))
+
+    def range_of(self, index: int) -> KeyRange:
+        """The range of the batch `index` of this segment, counted from 0."""
+        last = self.batches - 1
+        return KeyRange(
+            column=self.column,
+            low=None if index == 0 else self.low + index * self.width,
+            high=None if index == last else self.low + (index + 1) * self.width,
+            nulls=self.nullable and index == 0,
+        )
+
+
+class WholeSegment(Model):
+    """One batch with all rows."""
+
+    kind: Literal["whole"] = "whole"
+
+    @property
+    def batches(self) -> int:
+        """Always one."""
+        return 1
+
+    def range_of(self, index: int) -> WholeTable:
+        """All rows."""
+        return WholeTable()
+
+
+Segment = Annotated[PageSegment | KeySegment | WholeSegment, Field(discriminator="kind")]
+
+
+class RangePlan(Model):
+    """How a table is cut into batches. Batch numbers count through the segments, from 0."""
+
+    segments: list[Segment]
+    method: str
+    """For people: `physical pages`, `key ranges on id`, `whole table`."""
+
+    @property
+    def batches(self) -> int:
+        """Number of batches of the table."""
+        return sum(segment.batches for segment in self.segments)
+
+    def range_of(self, number: int) -> PageRange | KeyRange | WholeTable:
+        """The range of one batch. Raises IndexError past the last batch."""
+        for segment in self.segments:
+            if number < segment.batches:
+                return segment.range_of(number)
+            number -= segment.batches
+        raise IndexError(number)
+
+
+class Digest(Model):
+    """Order-independent checksum of a set of rows: digests of disjoint sets add up.
+
+    `total` is the sum of the rows' 64-bit (or 60-bit) hashes modulo 2**64, as a decimal string because JSON numbers
+    are doubles elsewhere.
+    """
+
+    rows: int = 0
+    total: str = "0"
+
+    def __add__(self, other: Digest) -> Digest:
+        total = (int(self.total) + int(other.total)) % 2**64
+        return Digest(rows=self.rows + other.rows, total=str(total))
+
+
+class Capabilities(Model):
+    """What a connector can do, as data: planner and workflows ask this, never a class."""
+
+    reads: bool = False
+    writes: bool = False
+    creates_tables: bool = False
+    upserts: bool = False
+    exports_snapshot: bool = False
+    native_format: str | None = None
+    """Source and destination with the same value can move bytes untouched."""
+    digest_in_server: str | None = None
+    """Name of the record hash; sides with the same value can compare it."""
+    single_process_writer: bool = False
+    key_during_load: bool = False
+    """Unique keys exist while rows are loaded."""
+    load_modes: list[Literal["append", "replace", "upsert"]] = Field(default_factory=list)

@@ -1,0 +1,33 @@
+"""One settings class for every process, read from STERNA_* environment variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a process must be told. Temporal's address and TLS come from TEMPORAL_* (temporalio.envconfig)."""
+
+    model_config = SettingsConfigDict(env_prefix="STERNA_", use_attribute_docstrings=True)
+
+    config_store: str = "postgresql+asyncpg://sterna@127.0.0.1:5432/sterna"
+    """SQLAlchemy URL of the PostgreSQL database with jobs. Only the API and control workers need it."""
+    documents: Path = Path("var/documents")
+    """Folder of plans, evidence and certificates, shared by all processes."""
+    staging: Path = Path("var/staging")
+    """Folder where batches lie between stages, shared by all workers."""
+    task_queue_prefix: str = Field(default="sterna", pattern=r"^[\w.-]+$")
+    """Task queues are named `{prefix}-{stage}`."""
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    extract_slots: int = Field(default=4, ge=1)
+    """Activities at once in one extract worker."""
+    transform_slots: int = Field(default=2, ge=1)
+    load_slots: int = Field(default=4, ge=1)
+    validate_slots: int = Field(default=2, ge=1)
+    graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
+    """How long a worker that is told to stop lets its activities run on."""
+    log_level: str = "INFO"

@@ -1,0 +1,1 @@
+"""Starts Sterna: the sterna command and the stack on this machine."""

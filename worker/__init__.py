@@ -1,0 +1,1 @@
+"""The worker process: serves one or more stages."""

@@ -1,0 +1,1 @@
+"""Temporal workflows: what happens in which order, and nothing else."""
