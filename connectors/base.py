@@ -12,7 +12,7 @@ behind. When the awaiting task is cancelled, the statement is cancelled in the s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,7 @@ from pydantic.alias_generators import to_camel
 from core.errors import InvalidConfiguration
 from core.schema import (
     Capabilities,
+    Column,
     Digest,
     KeyRange,
     NotCarried,
@@ -38,6 +39,9 @@ from core.schema import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+CANONICAL_DIGEST = "canonical-md5-60/1"
+"""The digest that every connector computes: 60 bits of the md5 of each row's canonical text, summed."""
 
 AnyRange = PageRange | KeyRange | WholeTable
 Progress = Callable[[int], None]
@@ -91,6 +95,8 @@ class Selection:
     table: TableSchema
     columns: Sequence[str]
     where: str | None = None
+    as_text: bool = False
+    """In the native format's text variant, for columns whose bytes mean something else elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,14 @@ class DigestColumn:
 
     name: str
     form: str
+
+
+@dataclass(frozen=True)
+class DigestMethod:
+    """How rows are hashed: the algorithm's name and the columns in the order in which they are hashed."""
+
+    algorithm: str
+    columns: tuple[DigestColumn, ...]
 
 
 @dataclass(frozen=True)
@@ -113,11 +127,19 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True)
+class LoadRef:
+    """One load of one table, as the ledger knows it."""
+
+    job_id: str
+    table_id: str
+    load: int
+
+
+@dataclass(frozen=True)
 class LedgerRow:
     """A batch that the ledger holds."""
 
     number: int
-    rows: int
     digest: Digest
     loaded_at: datetime
 
@@ -129,6 +151,18 @@ class LoadTarget:
     table: TableName
     columns: Sequence[str]
     upsert_keys: Sequence[str] = ()
+    as_text: bool = False
+    """The native format's text variant arrives."""
+
+
+@dataclass(frozen=True)
+class LoadBeginning:
+    """Who asks for a generation: the same token gets the same one."""
+
+    job_id: str
+    table_id: str
+    run: int
+    token: str
 
 
 @dataclass(frozen=True)
@@ -144,14 +178,15 @@ class LoadGeneration:
 class Loaded:
     """Outcome of one batch."""
 
-    rows: int
+    digest: Digest
+    """As the ledger records it."""
     repeated: bool
     """The ledger row stood already: nothing was written."""
 
 
 @dataclass(frozen=True)
 class BatchDifference:
-    """A batch whose rows in the destination are not those that its ledger row promises; number None: rows of no batch."""
+    """A batch whose rows in the destination are not those that the ledger promises; number None: rows of no batch."""
 
     number: int | None
     expected: Digest
@@ -162,12 +197,19 @@ class Connector(ABC):
     """One database, reached with one set of options."""
 
     capabilities: ClassVar[Capabilities]
+    session_settings: ClassVar[Mapping[str, str]] = {}
+    """What its sessions change from the server's defaults, for the certificate."""
 
     def __init__(self, options: Any, credentials: Credentials, label: str) -> None:
         """`label` names the work to the database (application_name and the like): no secret, no value."""
         self.options = options
         self.credentials = credentials
         self.label = label
+
+    @property
+    def default_schema(self) -> str:
+        """Schema of tables that are named without one; '' where the database has none."""
+        return ""
 
     @abstractmethod
     async def check(self) -> ServerInfo:
@@ -188,8 +230,18 @@ class RowReader(ABC):
         """Gives the rows in the native bulk format and returns their number."""
 
     @abstractmethod
-    async def digest(self, selection: Selection, rows: AnyRange, columns: Sequence[DigestColumn]) -> Digest:
-        """Digest of the rows as the server's record hash sees them."""
+    async def digest(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> Digest:
+        """Digest of the rows, computed by the server."""
+
+    @abstractmethod
+    async def row_hashes(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> dict[int, int]:
+        """How often each row hash occurs in the range, to narrow a difference down to rows."""
+
+    @abstractmethod
+    async def example_rows(
+        self, selection: Selection, rows: AnyRange, proof: DigestMethod, hashes: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Rows with these hashes, as column → text, at most one for each hash."""
 
     @abstractmethod
     async def count(self, selection: Selection) -> int:
@@ -228,7 +280,7 @@ class ExportsSnapshot(ABC):
 
     @abstractmethod
     def keeping_snapshot(self, tables: Sequence[TableName]) -> AbstractAsyncContextManager[SnapshotKeeper]:
-        """Opens the keeper's session, takes the snapshot, then locks the tables against rewriting and DDL."""
+        """Opens the keeper's session, locks the tables against rewriting and DDL, then takes the snapshot."""
 
 
 class SnapshotKeeper(ABC):
@@ -245,14 +297,24 @@ class CreatesTables(ABC):
     """Creates destination objects."""
 
     @abstractmethod
-    def table_ddl(self, source: TableSchema, destination: TableName, renames: dict[str, str]) -> TableDdl:
+    def table_ddl(
+        self,
+        source: TableSchema,
+        destination: TableName,
+        renames: dict[str, str],
+        table_renames: dict[TableName, TableName],
+    ) -> TableDdl:
         """DDL for the table, with `renames` of columns; columns missing from `renames` are not carried.
-        Pure: no session."""
+        `table_renames` says what the job's other tables are called, for foreign keys. Pure: no session."""
 
     @abstractmethod
-    async def create(self, ddl: Sequence[TableDdl]) -> dict[int, str]:
+    async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
         """Creates schemas, extensions, types and tables that are missing. Idempotent. Returns reasons by position
         for tables that could not be created."""
+
+    @abstractmethod
+    async def drop_foreign_keys(self, keys: Sequence[Statement]) -> None:
+        """Drops those foreign keys (statements of `TableDdl.foreign_keys`) that exist. Idempotent."""
 
     @abstractmethod
     async def build(self, statements: Sequence[Statement], parallel: int) -> None:
@@ -264,15 +326,17 @@ class WritesRows(ABC):
     """Loads batches exactly once."""
 
     @abstractmethod
+    def digest_form(self, column: Column, algorithm: str) -> str:
+        """How the digest must see this column of a table here, so that unequal values never hash alike."""
+
+    @abstractmethod
     async def prepare_ledger(self) -> None:
         """Creates the ledger where it is missing. Idempotent."""
 
     @abstractmethod
-    async def begin_load(
-        self, job_id: str, table_id: str, token: str, target: LoadTarget, *, replace: bool, discard: str | None
-    ) -> LoadGeneration:
-        """One transaction: the generation of this token, made where it is new. `replace` empties the table;
-        `discard` (an earlier token of this run) takes away what that load wrote."""
+    async def begin_load(self, begin: LoadBeginning, target: LoadTarget, *, replace: bool) -> LoadGeneration:
+        """One transaction: the generation of this token, made where it is new. A new one takes away what earlier
+        generations of the same run wrote; the run's first empties the table where `replace` says so."""
 
     @abstractmethod
     async def load_native(
@@ -287,7 +351,7 @@ class WritesRows(ABC):
         """Ledger row and rows in one transaction, from Arrow with columns in exact text form."""
 
     @abstractmethod
-    async def ledger_rows(self, job_id: str, table_id: str, load: int) -> list[LedgerRow]:
+    async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """The batches of one load, by number."""
 
 
@@ -299,20 +363,26 @@ class ProvesRows(ABC):
         """All rows of the table."""
 
     @abstractmethod
-    async def digest_table(self, table: TableName, columns: Sequence[DigestColumn]) -> Digest:
+    async def digest_table(self, table: TableName, proof: DigestMethod) -> Digest:
         """Digest of all rows of the table."""
 
     @abstractmethod
-    async def digest_load(
-        self, table: TableName, columns: Sequence[DigestColumn], job_id: str, table_id: str, load: int
-    ) -> Digest:
+    async def digest_load(self, table: TableName, proof: DigestMethod, load: LoadRef) -> Digest:
         """Digest of just the rows that one load wrote."""
 
     @abstractmethod
-    async def differing_batches(
-        self, table: TableName, columns: Sequence[DigestColumn], job_id: str, table_id: str, load: int
-    ) -> list[BatchDifference]:
+    async def differing_batches(self, table: TableName, proof: DigestMethod, load: LoadRef) -> list[BatchDifference]:
         """Batches whose rows are not as recorded, rows of no batch last."""
+
+    @abstractmethod
+    async def batch_hashes(
+        self, table: TableName, proof: DigestMethod, load: LoadRef, number: int | None
+    ) -> dict[int, int]:
+        """How often each row hash occurs among the rows of one batch (None: among rows of no batch)."""
+
+    @abstractmethod
+    async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
+        """Rows of the table with these hashes, as column → text, at most one for each hash."""
 
 
 class ListsObjects(ABC):

@@ -4,6 +4,7 @@
     ├── Parks                   an operator can mend it; the table waits for `retry`
     │   ├── InvalidConfiguration    the job, an option or a transformation is wrong
     │   ├── AccessDenied            wrong password, missing privilege
+    │   ├── SecretMissing           a secret reference leads nowhere
     │   ├── NotFound                host name, database, table or column does not exist
     │   ├── OutOfSpace              disk, quota or tablespace is full
     │   └── DataRejected            the destination refuses a row
@@ -11,6 +12,7 @@
     │   ├── Unavailable             the other side cannot be reached
     │   └── Contended               deadlock, serialization failure, lock timeout
     ├── SnapshotGone            the rows must be read under a new snapshot
+    ├── StagedBatchGone         the batch must be extracted again
     ├── DataMismatch            the proof failed: the destination is not what the source was
     └── Defect                  Sterna is wrong; nothing an operator can do
 
@@ -62,6 +64,10 @@ class AccessDenied(Parks):
     """The database refuses the login or the privilege."""
 
 
+class SecretMissing(Parks):
+    """A secret reference cannot be resolved on the worker."""
+
+
 class NotFound(Parks):
     """A database, table, column or secret named by the job does not exist."""
 
@@ -90,6 +96,10 @@ class Contended(Retries):
 
 class SnapshotGone(MigrationError):
     """The snapshot that the rows were to be read under no longer exists."""
+
+
+class StagedBatchGone(MigrationError):
+    """A staged batch is no longer in staging: it must be extracted again."""
 
 
 class DataMismatch(MigrationError):

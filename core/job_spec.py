@@ -69,7 +69,7 @@ class ConnectionSpec(Model):
                 )
             if isinstance(value, str) and re.search(r"://[^/@\s]*:[^/@\s]+@", value):
                 raise ValueError(
-                    f"the field '{name}' holds a URL with a password. Take the password out and name its place in secretsRef"
+                    f"the field '{name}' holds a URL with a password. Take it out and name its place in secretsRef"
                 )
         return self
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.job_spec import ConnectionSpec, JobOptions, JobStatus, LoadMode, TransformationSpec
-from core.schema import Digest, Model, NotCarried, RangePlan, Statement, TableDdl, TableName, TableSchema
+from core.job_spec import ConnectionSpec, JobOptions, JobSpec, JobStatus, LoadMode, TransformationSpec
+from core.schema import Digest, Model, NotCarried, RangePlan, TableDdl, TableName, TableSchema
 
 
 class TableStatus(StrEnum):
@@ -49,8 +49,8 @@ class ColumnRoute(Model):
     destination: str
     source_type: str
     destination_type: str
-    form: Literal["native", "text", "decimal", "float32", "float64"] = "native"
-    """How the digest sees it: `native` by the server's record hash, else by canonical text of that class."""
+    form: Literal["native", "text", "output", "decimal", "float32", "float64"] = "native"
+    """How the digest sees it: `native` by the server's record hash, else by text of that class."""
     verdict: Literal["EXACT", "CONVERT", "LOSSY"] = "EXACT"
 
 
@@ -65,8 +65,13 @@ class TableRoute(Model):
     source_table: TableName
     destination_table: TableName
     source_schema: TableSchema
+    read_columns: list[str]
+    """Source columns in the order in which they are read."""
     columns: list[ColumnRoute]
+    """Destination columns in the order in which they are written."""
     path: Literal["native", "arrow"]
+    as_text: bool = False
+    """The native path in the text variant of its format."""
     digest_algorithm: str
     transformations: list[TransformationSpec] = Field(default_factory=list)
     where_clause: str | None = None
@@ -100,10 +105,11 @@ class JobRun(Model):
 
 
 class PreflightInput(Model):
-    """Which job to look at."""
+    """Which job to look at, and which of its tables (None: all)."""
 
     job_id: str
     run: int
+    only: list[str] | None = None
 
 
 class TableEntry(Model):
@@ -118,9 +124,18 @@ class TableEntry(Model):
     batches: int
     estimated_rows: int
     estimated_bytes: int
-    transforms: bool
-    load_mode: LoadMode
+    batches_per_activity: int = 1
+    arrow: bool
+    """Rows pass the transform stage."""
     has_foreign_keys: bool = False
+
+
+class ParkedTable(Model):
+    """A table that waits for an operator, and why."""
+
+    table_id: str
+    name: str
+    reason: str
 
 
 class JobPlan(Model):
@@ -133,8 +148,8 @@ class JobPlan(Model):
     priority: int
     exports_snapshot: bool
     tables: list[TableEntry]
-    parked: dict[str, str] = Field(default_factory=dict)
-    """Tables that cannot begin, by name, with the reason."""
+    parked: list[ParkedTable] = Field(default_factory=list)
+    """Tables that cannot begin."""
     not_carried: list[NotCarried] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
 
@@ -152,15 +167,17 @@ class SnapshotInput(Model):
 
 
 class RoutesInput(Model):
-    """Several tables at once."""
+    """Several tables of one run at once."""
 
     job_id: str
     run: int
     routes: list[str]
+    parallel: int = 1
+    """DDL statements at once."""
 
 
 class PreparedTables(Model):
-    """Which tables could not be created, by table id, with the reason; the others are there."""
+    """Which tables could not be created (or given their foreign keys), by table id, with the reason."""
 
     parked: dict[str, str] = Field(default_factory=dict)
 
@@ -170,7 +187,8 @@ class LoadStart(Model):
 
     route: str
     token: str
-    """Same token, same load: attempts and retries get the generation they began with."""
+    """Same token, same load: attempts and retries get the generation they began with. With a new token the rows of
+    the run's earlier loads go first."""
 
 
 class LoadBegun(Model):
@@ -181,11 +199,11 @@ class LoadBegun(Model):
     emptied: bool
 
 
-class BatchRef(Model):
-    """The unit of exactly-once, without its range, which the route's plan gives by number."""
+class BatchSpan(Model):
+    """Consecutive batches of one table, as one activity takes them."""
 
-    load: int
-    number: int
+    first: int
+    count: int
 
 
 class ExtractInput(Model):
@@ -193,8 +211,7 @@ class ExtractInput(Model):
 
     route: str
     load: int
-    first: int
-    count: int
+    span: BatchSpan
     snapshot: Snapshot | None
     digests: bool
 
@@ -206,8 +223,8 @@ class StagedBatch(Model):
     staged: str
     """Reference in staging."""
     digest: Digest
+    """Rows, and their checksum where digests are asked for."""
     bytes: int
-    extracted_rows: int
 
 
 class StagedBatches(Model):
@@ -237,9 +254,9 @@ class LoadInput(Model):
 class LoadedBatches(Model):
     """Result of load."""
 
-    rows: int
-    bytes: int
     digest: Digest
+    """As the ledger records it."""
+    bytes: int
     repeated: int = 0
     """Batches whose ledger row stood already."""
     seconds: float = 0.0
@@ -256,17 +273,18 @@ class FinishInput(Model):
     """Build keys, indexes, checks; set sequences."""
 
     route: str
+    parallel: int = 2
+    """DDL statements at once."""
 
 
 class ValidateInput(Model):
     """What the destination must hold."""
 
     route: str
-    load: int
     extracted: Digest
     counted_rows: int | None
     """The source's own count; None where it was not asked."""
-    rows_before: int
+    begun: LoadBegun
     mode: Literal["none", "count", "checksum"]
     snapshot: Snapshot | None
     copies: int
@@ -288,6 +306,8 @@ class ValidationResult(Model):
     """The proof of one table."""
 
     proved: bool
+    failed: bool
+    """A difference was found; with mode none a table is neither proved nor failed."""
     mode: Literal["none", "count", "checksum"]
     rows: int
     evidence: str
@@ -301,19 +321,26 @@ class TableRun(Model):
 
     job_id: str
     run: int
+    generation: str
+    """Names the job's execution: a job that starts again after it ended copies its tables anew."""
     entry: TableEntry
     options: JobOptions
     snapshot: Snapshot | None
-    snapshot_expected: bool
+    newer_snapshot: Snapshot | None = None
+    """The moment that counts now, where a retry goes on after a pause or an outage."""
     workflow_priority: int
     paused: bool = False
     copy_number: int = 1
     """Raised by each re-copy after a lost snapshot."""
     load: LoadBegun | None = None
     next_batch: int = 0
+    """All batches below it were handed out; those of them not done are in `unfinished`."""
+    unfinished: list[BatchSpan] = Field(default_factory=list)
     extracted: Digest = Field(default_factory=Digest)
-    loaded: Digest = Field(default_factory=Digest)
+    """Of all batches that are in the ledger."""
     counted_rows: int | None = None
+    source_read: bool = False
+    """Every row was read and counted: the snapshot is needed no more."""
     batches_done: int = 0
     bytes_done: int = 0
     started_at: datetime | None = None
@@ -334,6 +361,8 @@ class TableResult(Model):
     proved: bool = False
     snapshot_epoch: int | None = None
     finished_at: datetime | None = None
+    state: TableRun | None = None
+    """Of a table that parked: where a retry goes on."""
 
 
 class TableProgress(Model):
@@ -391,10 +420,8 @@ class CertificateInput(Model):
     started_at: datetime
     finished_at: datetime
     results: list[TableResult]
-    entries: list[TableEntry]
     snapshots: list[Snapshot]
     not_carried: list[NotCarried] = Field(default_factory=list)
-    statements: list[Statement] = Field(default_factory=list)
 
 
 class CertificateResult(Model):
@@ -402,6 +429,18 @@ class CertificateResult(Model):
 
     reference: str
     proved: bool
+
+
+class PlanInput(Model):
+    """A job to plan without storing it."""
+
+    spec: JobSpec
+
+
+class PlanResult(Model):
+    """Reference of the plan's document."""
+
+    reference: str
 
 
 class RetryRequest(Model):

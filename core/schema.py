@@ -49,12 +49,16 @@ class Column(Model):
     """Quoted, schema-qualified, only where it differs from the type's default."""
     comment: str | None = None
     base_type: str = ""
-    """The native type under a domain, without modifiers, in the catalog's internal name (`int4`, `numeric`, `_text`)."""
+    """The native type under a domain, without modifiers, by the catalog's internal name (`int4`, `numeric`, `_text`)."""
     kind: Literal["base", "domain", "enum", "composite", "range", "array", "pseudo"] = "base"
     modifier: int = -1
     """The catalog's type modifier (`atttypmod`), -1 where there is none."""
     deterministic: bool = True
     """Equal strings are equal bytes (False under a non-deterministic collation)."""
+    portable: bool = True
+    """Bytes of the native bulk format mean the same in another database of the dialect (False: `regclass` …)."""
+    not_null_name: str | None = None
+    """Name of the NOT NULL constraint, only where it is not the database's default."""
 
 
 class Key(Model):
@@ -100,10 +104,12 @@ class ForeignKey(Model):
     options: str = ""
     """Native text after the referenced columns: MATCH, ON DELETE, ON UPDATE, DEFERRABLE."""
     validated: bool = True
+    period: bool = False
+    """The last column on both sides is a PERIOD (temporal key)."""
 
 
 class Sequence(Model):
-    """A sequence that an identity or a serial default of the table owns."""
+    """A sequence that an identity or a default of the table takes its values from."""
 
     name: TableName
     column: str
@@ -113,6 +119,8 @@ class Sequence(Model):
     last_value: int
     is_called: bool
     """False: the sequence has never been used and `last_value` is what it yields next."""
+    owned: bool = True
+    """It belongs to the column and goes with it; False: a default only uses it, other tables may too."""
 
 
 class Partition(Model):
@@ -127,10 +135,10 @@ class Partition(Model):
 
 
 class TypeDefinition(Model):
-    """A user-defined type that a table needs before it can be created."""
+    """A user-defined type or collation that a table needs before it can be created."""
 
     name: TableName
-    kind: Literal["enum", "domain", "composite", "range"]
+    kind: Literal["enum", "domain", "composite", "range", "collation"]
     statements: list[str]
     """Native DDL that creates it, without IF NOT EXISTS."""
     fingerprint: str
@@ -165,6 +173,7 @@ class TableSchema(Model):
     types: list[TypeDefinition] = Field(default_factory=list)
     """In the order they must be created."""
     extensions: list[str] = Field(default_factory=list)
+    """Native text after `CREATE EXTENSION IF NOT EXISTS`: name and schema."""
     comment: str | None = None
     not_carried: list[NotCarried] = Field(default_factory=list)
     estimated_rows: int = 0

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
 from deploy.local.postgres_server import PostgresServer
+from workflows import search_attributes
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,14 @@ def new_database(postgres: PostgresServer) -> NewDatabase:
 def connect(postgres: PostgresServer, database: str) -> psycopg.Connection[tuple[object, ...]]:
     """A session by psycopg, a driver that the product does not use, so that tests check it independently."""
     return psycopg.connect(host="127.0.0.1", port=postgres.port, user=postgres.user, dbname=database, autocommit=True)
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """A real Temporal dev server that knows the product's search attributes, gone when the test session ends."""
+    async with await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        search_attributes=list(search_attributes.ALL),
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+    ) as environment:
+        yield environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,7 +39,7 @@ LIVENESS_SETTINGS = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30000",
-    "client_connection_check_interval": "10000",
+    "client_connection_check_interval": "2000",
 }
 
 
@@ -72,11 +73,16 @@ async def open_session(
             with translated(f"SET ROLE {options.role}"):
                 await connection.execute(f"SET ROLE {identifier(options.role)}")
         yield connection
-    except BaseException:
-        connection.terminate()
-        raise
-    else:
+    finally:
+        await asyncio.shield(_close(connection))
+
+
+async def _close(connection: asyncpg.Connection[Any]) -> None:
+    """Politely, so that the server cancels a running statement and is rid of the session when this returns."""
+    try:
         await connection.close(timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _tls(options: PostgresOptions) -> Any:

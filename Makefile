@@ -1,0 +1,65 @@
+# One menu for people and for CI. Every target makes the environment it needs first.
+# PYTHON=python3.12 chooses the interpreter, KEEP=1 keeps the demo up, ROWS=N sizes it.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+INSTALLED := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-16)
+CODE := api worker workflows activities connectors core deploy tests bench
+TEST_MINUTES ?= 20
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up check test format requirements clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## make .venv with everything, from hashed requirements
+
+demo: $(INSTALLED) ## migrate a sample shop of 1,000,000 rows on this machine (KEEP=1: stay up, ROWS=N)
+	@$(BIN)/sterna demo $(if $(KEEP),--keep) $(if $(ROWS),--rows $(ROWS))
+
+up: $(INSTALLED) ## start the whole stack for your own databases
+	@$(BIN)/sterna up
+
+check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check --quiet $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit
+
+test: check ## check, then every other test on real servers (TEST_MINUTES bounds it)
+	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(BIN)/pytest -q --ignore=tests/unit
+
+format: $(INSTALLED) ## write the one formatting
+	$(BIN)/ruff check --quiet --fix $(CODE)
+	$(BIN)/ruff format --quiet $(CODE)
+
+requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with hashes
+	$(PIP) install uv
+	for set in "runtime" "local --extra local" "dev --extra local --extra dev"; do set -- $$set; name=$$1; shift; \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" $$@ --output-file requirements/$$name.txt pyproject.toml || exit 1; \
+	done
+
+clean: ## remove .venv, caches and var/ (with the jobs of `make up`)
+	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian ships the venv module without what it needs (ensurepip lies in python3-venv).
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is missing: install it, or say PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11: say PYTHON=/path/to/a/newer/python"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "Python cannot make environments. Run: sudo apt-get install python3-venv"; exit 1; }; \
+	  echo "Installing python3-venv"; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv; } >/dev/null; }
+	@echo "Installing Sterna and what it needs into $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-compile --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@

@@ -1,0 +1,69 @@
+"""DDL: what is built in the destination before and after the rows. Runs on load workers, which reach it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.heartbeat import beating
+from connectors.base import CreatesTables, WritesRows, capability
+from core.errors import Parks
+from core.models import FinishInput, PreparedTables, RoutesInput
+
+if TYPE_CHECKING:
+    from activities.resources.connections import Connections
+    from activities.resources.routes import Routes
+    from core.models import TableRoute
+
+
+class DdlActivities:
+    """Served by `sterna-load` workers. All of them idempotent: what is there already is left alone."""
+
+    def __init__(self, connections: Connections, routes: Routes) -> None:
+        self._connections = connections
+        self._routes = routes
+
+    @activity.defn
+    async def prepare_tables(self, given: RoutesInput) -> PreparedTables:
+        """Creates the ledger and whatever tables, types and schemas are missing, for many tables at once.
+
+        Foreign keys that the job will build again are dropped from tables that exist, because tables load in
+        parallel and in any order. Raises AccessDenied, Unavailable where nothing can be created at all.
+        """
+        routes = [self._routes.read(reference) for reference in given.routes]
+        connector = self._connections.connector(routes[0].destination, f"prepare {len(routes)} tables")
+        creator = capability(connector, CreatesTables)
+        async with beating():
+            await capability(connector, WritesRows).prepare_ledger()
+            missing = [route for route in routes if route.create_table]
+            failed = await creator.create([route.ddl for route in missing])
+            existing = [route for route in routes if not route.create_table]
+            await creator.drop_foreign_keys([key for route in existing for key in route.ddl.foreign_keys])
+        return PreparedTables(parked={missing[position].table_id: reason for position, reason in failed.items()})
+
+    @activity.defn
+    async def finish_table(self, given: FinishInput) -> None:
+        """Builds keys and indexes in parallel, then checks, comments and sequence values."""
+        route = self._routes.read(given.route)
+        creator = self._creator(route, f"finish {route.destination_table}")
+        async with beating():
+            await creator.build(route.ddl.keys, given.parallel)
+            await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
+
+    @activity.defn
+    async def build_foreign_keys(self, given: RoutesInput) -> PreparedTables:
+        """Builds the foreign keys of tables that are all loaded; names the tables whose keys do not hold."""
+        parked = {}
+        for reference in given.routes:
+            route = self._routes.read(reference)
+            creator = self._creator(route, f"foreign keys {route.destination_table}")
+            try:
+                async with beating():
+                    await creator.build(route.ddl.foreign_keys, given.parallel)
+            except Parks as error:
+                parked[route.table_id] = str(error)
+        return PreparedTables(parked=parked)
+
+    def _creator(self, route: TableRoute, label: str) -> CreatesTables:
+        return capability(self._connections.connector(route.destination, label), CreatesTables)

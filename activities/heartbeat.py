@@ -1,0 +1,35 @@
+"""Heartbeats: on progress where rows move, by the clock only while one statement runs in the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+BEAT_SECONDS = 2.0
+
+
+def beat(moved_bytes: int = 0) -> None:
+    """Tells Temporal that this activity moves; the answer carries pause and cancel."""
+    activity.heartbeat(moved_bytes)
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Beats while the block waits for a single statement (an index build, a digest), which shows no progress itself.
+
+    A dead connection ends the statement by TCP keepalive, so the beat cannot hide a wedged session for ever.
+    """
+    task = asyncio.create_task(_beat_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _beat_forever() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(BEAT_SECONDS)

@@ -1,0 +1,72 @@
+"""Load: writes staged batches into the destination, each with its ledger row in one transaction."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.heartbeat import beat, beating
+from connectors.base import LedgerEntry, LoadBeginning, WritesRows, capability
+from core.models import LoadBegun, LoadedBatches, LoadInput, LoadStart, StagedBatch
+from core.schema import Digest
+
+if TYPE_CHECKING:
+    from activities.resources.connections import Connections
+    from activities.resources.routes import Routes
+    from activities.resources.staging import LocalStaging
+    from connectors.base import Loaded
+    from core.models import TableRoute
+
+
+class LoadActivities:
+    """Served by `sterna-load` workers; they reach the destination and staging."""
+
+    def __init__(self, connections: Connections, routes: Routes, staging: LocalStaging) -> None:
+        self._connections = connections
+        self._routes = routes
+        self._staging = staging
+
+    @activity.defn
+    async def begin_load(self, given: LoadStart) -> LoadBegun:
+        """The generation of the table's contents for this token; made, and the table emptied, where it is new."""
+        route = self._routes.read(given.route)
+        writer = self._writer(route, f"begin {route.destination_table}")
+        async with beating():
+            begun = await writer.begin_load(
+                LoadBeginning(route.job_id, route.table_id, route.run, given.token),
+                self._routes.target(route),
+                replace=route.load_mode == "replace",
+            )
+        return LoadBegun(load=begun.load, rows_before=begun.rows_before, emptied=begun.emptied)
+
+    @activity.defn
+    async def load_batches(self, given: LoadInput) -> LoadedBatches:
+        """Loads each batch exactly once and takes it out of staging after the commit.
+
+        Idempotent by the ledger: a batch that is recorded is not read again. Raises DataRejected, DataMismatch,
+        StagedBatchGone, Unavailable, OutOfSpace.
+        """
+        started = time.monotonic()
+        route = self._routes.read(given.route)
+        total, moved, repeated = Digest(), 0, 0
+        for batch in given.batches:
+            loaded = await self._load_batch(route, given.load, batch)
+            self._staging.delete(batch.staged)
+            total += loaded.digest
+            moved += batch.bytes
+            repeated += loaded.repeated
+            beat()
+        return LoadedBatches(digest=total, bytes=moved, repeated=repeated, seconds=time.monotonic() - started)
+
+    async def _load_batch(self, route: TableRoute, load: int, batch: StagedBatch) -> Loaded:
+        writer = self._writer(route, f"load {route.destination_table} {batch.number}")
+        entry = LedgerEntry(route.job_id, route.table_id, load, batch.number, batch.digest)
+        target = self._routes.target(route)
+        if route.path == "native":
+            return await writer.load_native(target, entry, self._staging.read(batch.staged), beat)
+        return await writer.load_arrow(target, entry, self._staging.read_batches(batch.staged), beat)
+
+    def _writer(self, route: TableRoute, label: str) -> WritesRows:
+        return capability(self._connections.connector(route.destination, label), WritesRows)

@@ -1,0 +1,111 @@
+"""Preflight: connects both sides, reads the catalogs, and writes each table's route. Scans nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.heartbeat import beating
+from core.errors import InvalidConfiguration
+from core.job_spec import JobSpec
+from core.models import Endpoint, JobPlan, PreflightInput, TableEntry
+
+if TYPE_CHECKING:
+    from activities.resources.connections import Connections
+    from activities.resources.reachability import Reachability
+    from activities.resources.routes import Routes
+    from activities.resources.survey import Survey
+    from core.config_store.store import ConfigStore
+    from core.models import TableRoute
+
+ACTIVITY_BYTES = 8 * 1024 * 1024
+MOST_BATCHES_PER_ACTIVITY = 16
+MOST_TABLES = 2000
+"""Temporal allows 2,000 pending children, and the job's history holds about 14 events for each table."""
+
+
+class PreflightActivities:
+    """Served by `sterna-control` workers; they reach both databases and the config store."""
+
+    def __init__(
+        self,
+        store: ConfigStore,
+        connections: Connections,
+        reachability: Reachability,
+        survey: Survey,
+        routes: Routes,
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._reachability = reachability
+        self._survey = survey
+        self._routes = routes
+
+    @activity.defn
+    async def check_connections(self, given: PreflightInput) -> None:
+        """Logs in on both sides. Raises one error that names all that is wrong; Unavailable where waiting may help."""
+        job = (await self._store.get_job(given.job_id)).spec
+        await self._reachability.check(*endpoints(job))
+
+    @activity.defn
+    async def survey_tables(self, given: PreflightInput) -> JobPlan:
+        """Plans every table from the catalogs, by priority. Tables that cannot begin are named with the reason."""
+        job = (await self._store.get_job(given.job_id)).spec
+        source, destination = endpoints(job)
+        async with beating():
+            specs = await self._survey.match_tables(job)
+            stored = await self._store.resolve_tables(given.job_id, specs)
+            if len(specs) > MOST_TABLES:
+                raise InvalidConfiguration(
+                    f"the job names {len(specs)} tables, at most {MOST_TABLES} fit into one",
+                    remedy="Split it by schema or pattern",
+                )
+            tables = {
+                table.table_id: spec
+                for table, spec in zip(stored, specs, strict=True)
+                if given.only is None or table.table_id in given.only
+            }
+            surveyed = await self._survey.look(given.job_id, given.run, job, tables)
+        return JobPlan(
+            name=job.name,
+            source=source,
+            destination=destination,
+            options=job.options,
+            priority=job.priority,
+            exports_snapshot=self._connections.capabilities(source).exports_snapshot,
+            tables=sorted(
+                (
+                    self._entry(route, tables[route.table_id].priority, job.options.parallel_batches)
+                    for route in surveyed.routes
+                ),
+                key=lambda entry: (entry.priority, -entry.estimated_bytes, entry.name),
+            ),
+            parked=surveyed.parked,
+            not_carried=surveyed.not_carried,
+        )
+
+    def _entry(self, route: TableRoute, priority: int, parallel: int) -> TableEntry:
+        batches = route.plan.batches
+        batch_bytes = max(1, route.source_schema.estimated_bytes // batches)
+        wanted = min(ACTIVITY_BYTES // batch_bytes, batches // parallel, MOST_BATCHES_PER_ACTIVITY)
+        return TableEntry(
+            table_id=route.table_id,
+            name=f"{route.source_table} → {route.destination_table}",
+            priority=priority,
+            route=self._routes.write(route),
+            batches=batches,
+            batches_per_activity=max(1, wanted),
+            estimated_rows=route.source_schema.estimated_rows,
+            estimated_bytes=route.source_schema.estimated_bytes,
+            arrow=route.path == "arrow",
+            has_foreign_keys=bool(route.ddl.foreign_keys),
+        )
+
+
+def endpoints(job: JobSpec) -> tuple[Endpoint, Endpoint]:
+    """Source and destination as activities take them."""
+    return (
+        Endpoint(side="source", connection=job.source),
+        Endpoint(side="destination", connection=job.destination),
+    )

@@ -1,0 +1,123 @@
+"""Evidence: a table's part of the certificate, and the certificate made of the parts. Holds no value of any row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from activities.resources.routes import Routes
+from connectors.base import LedgerRow
+from core.documents import DocumentStore
+from core.job_spec import JobSpec
+from core.models import CertificateInput, Difference, TableRoute, ValidateInput
+from core.schema import Digest, Statement
+
+
+class Evidence:
+    """Writes and gathers evidence documents."""
+
+    def __init__(self, documents: DocumentStore, routes: Routes) -> None:
+        self._documents = documents
+        self._routes = routes
+
+    def write(
+        self,
+        route: TableRoute,
+        given: ValidateInput,
+        ledger: list[LedgerRow],
+        found: Digest | None,
+        proved: bool,
+        message: str,
+        differences: list[Difference],
+    ) -> str:
+        """Stores what is known about one table and returns the reference."""
+        evidence = {
+            "tableId": route.table_id,
+            "source": str(route.source_table),
+            "destination": str(route.destination_table),
+            "proved": proved,
+            "message": message,
+            "validation": given.mode,
+            "algorithm": route.digest_algorithm if given.mode == "checksum" else None,
+            "moment": given.snapshot.model_dump(mode="json", by_alias=True) if given.snapshot else None,
+            "path": route.path,
+            "loadMode": route.load_mode,
+            "load": given.begun.load,
+            "rowsBefore": given.begun.rows_before,
+            "copies": given.copies,
+            "rows": {
+                "extracted": given.extracted.rows,
+                "countedAtSource": given.counted_rows,
+                "inLedger": sum(row.digest.rows for row in ledger),
+                "atDestination": found.rows if found else None,
+                "rejected": 0,
+            },
+            "digests": {
+                "source": given.extracted.total if given.mode == "checksum" else None,
+                "destination": found.total if found and given.mode == "checksum" else None,
+            },
+            "whereClause": route.where_clause,
+            "transformations": [step.model_dump(mode="json", by_alias=True) for step in route.transformations],
+            "columns": [column.model_dump(mode="json", by_alias=True) for column in route.columns],
+            "createdBySterna": route.create_table,
+            "ddl": [statement.sql for statement in _statements(route)],
+            "notCarried": [item.model_dump(mode="json", by_alias=True) for item in route.ddl.not_carried],
+            "warnings": route.warnings,
+            "plan": route.plan.method,
+            "batches": [
+                {
+                    "number": row.number,
+                    "rows": row.digest.rows,
+                    "digest": row.digest.total,
+                    "loadedAt": row.loaded_at.isoformat(),
+                }
+                for row in ledger
+            ],
+            "differences": [difference.model_dump(mode="json", by_alias=True) for difference in differences],
+            "seconds": {stage: round(seconds, 3) for stage, seconds in given.timings.items()},
+        }
+        return self._documents.write_json(f"{self._routes.folder(route)}/evidence.json", evidence)
+
+    def write_certificate(self, given: CertificateInput, spec: JobSpec, settings: dict[str, Any]) -> tuple[str, bool]:
+        """Gathers the tables' evidence; the verdict is proved only where every table is."""
+        tables = [
+            json.loads(self._documents.read(result.evidence))
+            if result.evidence
+            else {"tableId": result.table_id, "proved": False, "message": result.message}
+            for result in given.results
+        ]
+        proved = bool(tables) and all(table["proved"] for table in tables)
+        certificate = {
+            "certificate": "sterna/1",
+            "jobId": given.job_id,
+            "name": spec.name,
+            "run": given.run,
+            "specificationSha256": specification_hash(spec),
+            "verdict": "PROVED" if proved else "NOT PROVED",
+            "startedAt": given.started_at.isoformat(),
+            "finishedAt": given.finished_at.isoformat(),
+            "source": spec.source.model_dump(mode="json", by_alias=True, exclude={"secrets_ref"}),
+            "destination": spec.destination.model_dump(mode="json", by_alias=True, exclude={"secrets_ref"}),
+            "options": spec.options.model_dump(mode="json", by_alias=True),
+            "snapshots": [snapshot.model_dump(mode="json", by_alias=True) for snapshot in given.snapshots],
+            "moments": len({json.dumps(table.get("moment")) for table in tables}),
+            "sessionSettings": settings,
+            "rows": sum(result.rows for result in given.results),
+            "tables": tables,
+            "notCarried": [item.model_dump(mode="json", by_alias=True) for item in given.not_carried],
+        }
+        reference = f"{self._routes.run_folder(given.job_id, given.run)}/certificate.json"
+        return self._documents.write_json(reference, certificate), proved
+
+
+def specification_hash(spec: JobSpec) -> str:
+    """SHA-256 of the job as posted, in canonical JSON (sorted keys, no blanks)."""
+    text = json.dumps(spec.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _statements(route: TableRoute) -> list[Statement]:
+    ddl = route.ddl
+    built = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
+    return [*ddl.schemas, *ddl.extensions, *ddl.tables, *built] if route.create_table else built

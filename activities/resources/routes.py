@@ -1,0 +1,72 @@
+"""Routes: what is fixed about one table of one run, kept as a document so that payloads stay small."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod, LoadRef, LoadTarget, Selection
+from core.documents import DocumentStore
+from core.models import TableRoute
+
+
+class Routes:
+    """Reads and writes routes, and says what a route means to a connector. A route never changes once written."""
+
+    def __init__(self, documents: DocumentStore) -> None:
+        self._documents = documents
+        self.read = lru_cache(maxsize=256)(self._load)
+
+    def write(self, route: TableRoute) -> str:
+        """Stores a route and returns its reference."""
+        reference = f"{self.folder(route)}/route.json"
+        return self._documents.write(reference, route.model_dump_json(by_alias=True, indent=1))
+
+    def _load(self, reference: str) -> TableRoute:
+        return TableRoute.model_validate_json(self._documents.read(reference))
+
+    def run_folder(self, job_id: str, run: int) -> str:
+        """Below it lie all documents of one run."""
+        return f"jobs/{job_id}/runs/{run}"
+
+    def folder(self, route: TableRoute) -> str:
+        """Below it lie all documents of one table of one run."""
+        return f"{self.run_folder(route.job_id, route.run)}/tables/{route.table_id}"
+
+    def staged(self, route: TableRoute, load: int, number: int, stage: str) -> str:
+        """The deterministic name of a staged batch."""
+        return f"{self.staging_folder(route)}/{load}/{number:08d}.{stage}"
+
+    def staging_folder(self, route: TableRoute) -> str:
+        """Below it lies all that is staged for one table of one run."""
+        return f"{route.job_id}/{route.run}/{route.table_id}"
+
+    def selection(self, route: TableRoute) -> Selection:
+        """What is read at the source."""
+        return Selection(route.source_schema, route.read_columns, route.where_clause, route.as_text)
+
+    def target(self, route: TableRoute) -> LoadTarget:
+        """Where rows go."""
+        columns = [column.destination for column in route.columns]
+        return LoadTarget(route.destination_table, columns, tuple(route.upsert_keys), route.as_text)
+
+    def load_ref(self, route: TableRoute, load: int) -> LoadRef:
+        """The load in the ledger's words."""
+        return LoadRef(route.job_id, route.table_id, load)
+
+    def destination_proof(self, route: TableRoute) -> DigestMethod:
+        """How the destination's rows are hashed."""
+        columns = tuple(DigestColumn(column.destination, column.form) for column in route.columns)
+        return DigestMethod(route.digest_algorithm, columns)
+
+    def source_proof(self, route: TableRoute) -> DigestMethod:
+        """How the source's rows are hashed in the server; only where no transformation changes values."""
+        columns = tuple(DigestColumn(column.source or column.destination, column.form) for column in route.columns)
+        return DigestMethod(route.digest_algorithm, columns)
+
+    def staged_proof(self, route: TableRoute) -> DigestMethod:
+        """How rows are hashed in staging, where every value is text in its output form already."""
+        columns = tuple(
+            DigestColumn(column.destination, "text" if column.form == "output" else column.form)
+            for column in route.columns
+        )
+        return DigestMethod(CANONICAL_DIGEST, columns)

@@ -1,0 +1,116 @@
+"""Staging: where batches lie between stages. Objects appear whole or not at all, and nothing else lies there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from core.errors import OutOfSpace, StagedBatchGone
+
+READ_BYTES = 1024 * 1024
+
+
+class StagedObject:
+    """An object that is being written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._arrow: pa.ipc.RecordBatchStreamWriter | None = None
+        self.bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        """Adds bytes of the native bulk format."""
+        self._file.write(piece)
+        self.bytes += len(piece)
+
+    def write_batch(self, batch: pa.RecordBatch) -> None:
+        """Adds rows as Arrow IPC stream."""
+        if self._arrow is None:
+            self._arrow = pa.ipc.new_stream(self._file, batch.schema)
+        self._arrow.write_batch(batch)
+        self.bytes += batch.nbytes
+
+    def finish(self) -> None:
+        """Ends the Arrow stream, where one was begun."""
+        if self._arrow is not None:
+            self._arrow.close()
+
+
+class LocalStaging:
+    """A folder that all workers of the job share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def writing(self, reference: str) -> Iterator[StagedObject]:
+        """Writes an object; it appears at the end of the block unless the block fails. Raises OutOfSpace."""
+        path = self._folder / reference
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with aside.open("wb", buffering=1024 * 1024) as file:
+                staged = StagedObject(file)
+                yield staged
+                staged.finish()
+            os.replace(aside, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise OutOfSpace(
+                f"staging folder {self._folder} is full", remedy="Free space there or move STERNA_STAGING, then retry"
+            ) from error
+        finally:
+            aside.unlink(missing_ok=True)
+
+    async def read(self, reference: str) -> AsyncIterator[bytes]:
+        """The object's bytes in pieces. Raises StagedBatchGone."""
+        with self._open(reference) as file:
+            while piece := file.read(READ_BYTES):
+                yield piece
+
+    async def read_batches(self, reference: str) -> AsyncIterator[pa.RecordBatch]:
+        """The object's rows. Raises StagedBatchGone."""
+        with self._open(reference) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return
+            for batch in pa.ipc.open_stream(file):
+                yield batch
+
+    def exists(self, reference: str) -> bool:
+        """The object is there, whole."""
+        return (self._folder / reference).exists()
+
+    def delete(self, reference: str) -> None:
+        """Takes an object away; gone already is fine."""
+        (self._folder / reference).unlink(missing_ok=True)
+
+    def clear(self, prefix: str) -> None:
+        """Takes away everything below a prefix, unfinished objects too, and the folders that are left empty."""
+        path = self._folder / prefix
+        shutil.rmtree(path, ignore_errors=True)
+        for parent in path.parents:
+            if parent == self._folder or not _remove_if_empty(parent):
+                break
+
+    def _open(self, reference: str) -> IO[bytes]:
+        try:
+            return (self._folder / reference).open("rb")
+        except FileNotFoundError as error:
+            raise StagedBatchGone(f"{reference} is not in staging") from error
+
+
+def _remove_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,39 @@
+"""Status: the workflow's word on its job, written to the config store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from core.models import JobProgress, StatusUpdate
+
+if TYPE_CHECKING:
+    from activities.resources.routes import Routes
+    from activities.resources.staging import LocalStaging
+    from core.config_store.store import ConfigStore
+    from core.documents import DocumentStore
+
+
+class StatusActivities:
+    """Served by `sterna-control` workers."""
+
+    def __init__(self, store: ConfigStore, documents: DocumentStore, routes: Routes, staging: LocalStaging) -> None:
+        self._store = store
+        self._documents = documents
+        self._routes = routes
+        self._staging = staging
+
+    @activity.defn
+    async def record_status(self, given: StatusUpdate) -> None:
+        """Writes status and attention to the job's row. Idempotent."""
+        await self._store.record_status(given)
+
+    @activity.defn
+    async def record_outcome(self, given: JobProgress) -> None:
+        """Keeps the last progress as a document, for when Temporal has forgotten, and clears the run's staging."""
+        self._documents.write(
+            f"{self._routes.run_folder(given.job_id, given.run)}/progress.json",
+            given.model_dump_json(by_alias=True, indent=1),
+        )
+        self._staging.clear(f"{given.job_id}/{given.run}")

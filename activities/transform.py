@@ -1,0 +1,57 @@
+"""Transform: applies a table's transformations to staged Arrow batches and takes their digest in passing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.heartbeat import beat
+from core.errors import Defect
+from core.models import StagedBatch, StagedBatches, TransformInput
+from core.schema import Digest
+
+if TYPE_CHECKING:
+    from activities.resources.routes import Routes
+    from activities.resources.row_changes import RowChanges
+    from activities.resources.staging import LocalStaging
+    from core.models import TableRoute
+
+
+class TransformActivities:
+    """Served by `sterna-transform` workers; they reach staging only, never a database."""
+
+    def __init__(self, routes: Routes, staging: LocalStaging, row_changes: RowChanges) -> None:
+        self._routes = routes
+        self._staging = staging
+        self._row_changes = row_changes
+
+    @activity.defn
+    async def transform_batches(self, given: TransformInput) -> StagedBatches:
+        """Reads each staged batch, writes it transformed beside it, then deletes the original.
+
+        Idempotent. Raises DataRejected, and StagedBatchGone where an earlier attempt came as far as deleting it.
+        """
+        started = time.monotonic()
+        route = self._routes.read(given.route)
+        staged = [await self._transform_batch(route, given, batch) for batch in given.batches]
+        return StagedBatches(batches=staged, seconds=time.monotonic() - started)
+
+    async def _transform_batch(self, route: TableRoute, given: TransformInput, batch: StagedBatch) -> StagedBatch:
+        reference = self._routes.staged(route, given.load, batch.number, "transformed")
+        change = self._row_changes.of(route, digests=given.digests)
+        digest = Digest()
+        with self._staging.writing(reference) as staged:
+            async for rows in self._staging.read_batches(batch.staged):
+                changed, part = await asyncio.to_thread(change, rows)
+                staged.write_batch(changed)
+                digest += part
+                beat(rows.nbytes)
+        if digest.rows != batch.digest.rows:
+            raise Defect(
+                f"{batch.digest.rows} rows went into the transformations of {reference}, {digest.rows} came out"
+            )
+        self._staging.delete(batch.staged)
+        return StagedBatch(number=batch.number, staged=reference, digest=digest, bytes=staged.bytes)

@@ -1,0 +1,101 @@
+"""Validate: proves that the destination holds what was extracted, by new sessions over committed rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.heartbeat import beating
+from connectors.base import ProvesRows, WritesRows, capability
+from core.models import Difference, ValidateInput, ValidationResult
+from core.schema import Digest
+
+if TYPE_CHECKING:
+    from activities.resources.connections import Connections
+    from activities.resources.difference_search import DifferenceSearch
+    from activities.resources.evidence import Evidence
+    from activities.resources.routes import Routes
+    from connectors.base import LedgerRow
+    from core.models import TableRoute
+
+
+class ValidateActivities:
+    """Served by `sterna-validate` workers; they reach both databases."""
+
+    def __init__(
+        self, connections: Connections, routes: Routes, evidence: Evidence, differences: DifferenceSearch
+    ) -> None:
+        self._connections = connections
+        self._routes = routes
+        self._evidence = evidence
+        self._differences = differences
+
+    @activity.defn
+    async def validate_table(self, given: ValidateInput) -> ValidationResult:
+        """Compares what was extracted with the ledger, the source's own count and the destination's rows.
+
+        A difference is narrowed to batches and example rows. The evidence is a document; the result says where.
+        """
+        route = self._routes.read(given.route)
+        connector = self._connections.connector(route.destination, f"validate {route.destination_table}")
+        async with beating():
+            ledger = await capability(connector, WritesRows).ledger_rows(self._routes.load_ref(route, given.begun.load))
+            findings = self._compare_books(route, given, ledger)
+            found = await self._digest_destination(capability(connector, ProvesRows), route, given)
+            if found is not None:
+                findings += self._compare_rows(given, found)
+            differences: list[Difference] = []
+            if findings and given.mode == "checksum":
+                differences = await self._differences.narrow(route, given)
+        proved = not findings and given.mode != "none"
+        message = self._message(given, findings, found)
+        reference = self._evidence.write(route, given, ledger, found, proved, message, differences)
+        return ValidationResult(
+            proved=proved,
+            mode=given.mode,
+            rows=given.extracted.rows,
+            evidence=reference,
+            message=message,
+            differences=differences,
+            failed=bool(findings),
+        )
+
+    def _compare_books(self, route: TableRoute, given: ValidateInput, ledger: list[LedgerRow]) -> list[str]:
+        recorded = sum((row.digest for row in ledger), Digest())
+        findings = []
+        if len(ledger) != route.plan.batches:
+            findings.append(f"{len(ledger)} of {route.plan.batches} batches are in the ledger")
+        if recorded != given.extracted:
+            findings.append(f"the ledger records {recorded.rows} rows, {given.extracted.rows} were extracted")
+        if given.counted_rows is not None and given.counted_rows != given.extracted.rows:
+            findings.append(f"the source counts {given.counted_rows} rows, {given.extracted.rows} were extracted")
+        return findings
+
+    async def _digest_destination(self, proof: ProvesRows, route: TableRoute, given: ValidateInput) -> Digest | None:
+        """Rows that stood in the table before do not count; where there were none, the whole table does."""
+        if given.mode == "none":
+            return None
+        alone = given.begun.rows_before == 0 and route.load_mode != "upsert"
+        method = self._routes.destination_proof(route)
+        load = self._routes.load_ref(route, given.begun.load)
+        if given.mode == "checksum" and alone:
+            return await proof.digest_table(route.destination_table, method)
+        if given.mode == "checksum" or route.load_mode == "upsert":
+            return await proof.digest_load(route.destination_table, method, load)
+        return Digest(rows=await proof.count_rows(route.destination_table) - given.begun.rows_before)
+
+    def _compare_rows(self, given: ValidateInput, found: Digest) -> list[str]:
+        if found.rows != given.extracted.rows:
+            return [f"the destination holds {found.rows} rows, {given.extracted.rows} were extracted"]
+        if given.mode == "checksum" and found.total != given.extracted.total:
+            return [f"the destination holds as many rows ({found.rows}), but not the same values"]
+        return []
+
+    def _message(self, given: ValidateInput, findings: list[str], found: Digest | None) -> str:
+        if findings:
+            return "; ".join(findings)
+        if given.mode == "none":
+            return "not validated"
+        by = "checksum" if given.mode == "checksum" else "row count"
+        return f"{found.rows if found else 0} rows proved by {by}"

@@ -1,0 +1,188 @@
+"""The REST API from the outside: what the command line and the demo talk to it with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import ValidationError
+
+from core.models import JobProgress
+
+TIMEOUT_SECONDS = 30.0
+POLL_SECONDS = 1.0
+OUTAGE_SECONDS = 60.0
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ApiUnreachable(Exception):
+    """Nobody answers at the address, or what answers is not Sterna."""
+
+
+class ApiProblem(Exception):
+    """The API refused, with a problem document (RFC 9457)."""
+
+    def __init__(self, status: int, document: dict[str, Any]) -> None:
+        super().__init__(document.get("detail") or document.get("title") or f"HTTP status {status}")
+        self.status = status
+        self.document = document
+
+    def lines(self) -> list[str]:
+        """For people: what is wrong, then one line for each wrong field with its remedy, or the one remedy."""
+        errors = self.document.get("errors") or []
+        remedy = self.document.get("remedy")
+        lines = [str(self)]
+        for error in errors:
+            line = f"  {error.get('field') or 'request'}: {error.get('message', '')}"
+            lines.append(f"{line}. {error['remedy']}" if error.get("remedy") else line)
+        return lines if errors or not remedy else [*lines, f"  {remedy}"]
+
+
+class JobNotFound(Exception):
+    """No job, or more than one, is meant by what the operator wrote."""
+
+
+class ApiClient:
+    """One connection to one API. Every method raises ApiUnreachable and ApiProblem."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        loopback = urlsplit(self.address).hostname in LOOPBACK
+        self._http = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=not loopback)
+
+    def __enter__(self) -> ApiClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def submit(self, spec: dict[str, Any], idempotency_key: str | None = None) -> dict[str, Any]:
+        """Saves a job and starts it (saves only, where the spec says draft); the job as stored."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._object("POST", "/api/jobs", json=spec, headers=headers)
+
+    def plan(self, spec: dict[str, Any], *, scan: bool = False) -> dict[str, Any]:
+        """The dry run of a job."""
+        return self._object("POST", "/api/jobs/plan", json=spec, params={"scan": "true"} if scan else None)
+
+    def jobs(self, *, status: str | None = None, name: str | None = None) -> Iterator[dict[str, Any]]:
+        """All jobs, newest first, page by page."""
+        parameters = {key: value for key, value in {"status": status, "name": name}.items() if value}
+        while True:
+            page = self._object("GET", "/api/jobs", params=parameters)
+            yield from page["jobs"]
+            if not page.get("nextCursor"):
+                return
+            parameters["cursor"] = page["nextCursor"]
+
+    def find_job(self, meant: str) -> dict[str, Any]:
+        """The job with this id, a unique beginning of an id, or this name. Raises JobNotFound."""
+        found = [job for job in self.jobs() if job["jobId"].startswith(meant.lower()) or job["name"] == meant]
+        exact = [job for job in found if job["jobId"] == meant.lower()]
+        if exact or len(found) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise JobNotFound(f"no job has the id or name '{meant}'. `sterna jobs` lists them")
+        listed = ", ".join(f"{job['jobId'][:8]} ({job['name']}, {job['status']})" for job in found[:5])
+        raise JobNotFound(f"'{meant}' may be any of {len(found)} jobs: {listed}. Write more of the id")
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """One job in full."""
+        return self._object("GET", f"/api/jobs/{job_id}")
+
+    def progress(self, job_id: str) -> JobProgress:
+        """Where a job is now."""
+        response = self._request("GET", f"/api/jobs/{job_id}/progress")
+        return self._parse_progress(response.text)
+
+    def control(self, job_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """`start`, `pause`, `resume`, `cancel` or `retry`."""
+        return self._object("POST", f"/api/jobs/{job_id}/{quote(action)}", json=body or {})
+
+    def certificate(self, job_id: str) -> str:
+        """The proof of the newest run, as JSON text."""
+        return self._request("GET", f"/api/jobs/{job_id}/certificate").text
+
+    def connectors(self) -> list[dict[str, Any]]:
+        """Connector types with capabilities and option schemas."""
+        answer = self._request("GET", "/api/connectors").json()
+        listed: list[dict[str, Any]] = answer if isinstance(answer, list) else answer["connectors"]
+        return listed
+
+    def watch(self, job_id: str) -> Iterator[JobProgress]:
+        """Each newer state, the last one final. Outlives an API that is away for a minute."""
+        reached = time.monotonic()
+        while True:
+            try:
+                for progress in self._events(job_id):
+                    reached = time.monotonic()
+                    yield progress
+                progress = self.progress(job_id)
+                reached = time.monotonic()
+                yield progress
+                if progress.status.final:
+                    return
+            except ApiUnreachable:
+                if time.monotonic() - reached > OUTAGE_SECONDS:
+                    raise
+            time.sleep(POLL_SECONDS)
+
+    def _events(self, job_id: str) -> Iterator[JobProgress]:
+        """Progress from the event stream until it ends, however it ends; none where the API has no such stream."""
+        try:
+            with self._http.stream("GET", f"/api/jobs/{job_id}/events") as response:
+                if not response.is_success:
+                    return
+                for data in server_sent_data(response.iter_lines()):
+                    yield self._parse_progress(data)
+        except httpx.TransportError:
+            return
+
+    def _parse_progress(self, text: str) -> JobProgress:
+        try:
+            return JobProgress.model_validate_json(text)
+        except ValidationError as error:
+            raise ApiUnreachable(f"{self.address} does not speak this version of Sterna: {error}") from error
+
+    def _object(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        response = self._request(method, path, **arguments)
+        value = response.json() if response.content else {}
+        return value if isinstance(value, dict) else {"value": value}
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise ApiUnreachable(
+                f"no answer from {self.address} ({error}). Start Sterna with `sterna up`, or say where it is with "
+                "--api or STERNA_API"
+            ) from error
+        if response.is_success:
+            return response
+        try:
+            document = response.json()
+        except json.JSONDecodeError:
+            document = None
+        raise ApiProblem(response.status_code, document if isinstance(document, dict) else {})
+
+
+def server_sent_data(lines: Iterator[str]) -> Iterator[str]:
+    """Data of each `progress` and `done` event of a stream of lines (WHATWG HTML, section 9.2)."""
+    event, data = "", []
+    for line in lines:
+        field, _, value = line.partition(":")
+        if field == "event":
+            event = value.strip()
+        elif field == "data":
+            data.append(value.removeprefix(" "))
+        elif not line:
+            if event in ("progress", "done") and data:
+                yield "\n".join(data)
+            event, data = "", []

@@ -1,0 +1,44 @@
+"""What routes are given. `api.app` puts the parts into the application's state, once per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from api.job_control import JobControl
+from api.job_progress import ProgressReader
+from core.config_store.store import ConfigStore
+from core.config_store.stored import Actor
+from core.documents import DocumentStore
+from core.settings import Settings
+
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The process's parts."""
+
+    settings: Settings
+    store: ConfigStore
+    client: Client
+    documents: DocumentStore
+    control: JobControl
+    progress: ProgressReader
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+def _actor(request: Request) -> Actor:
+    return Actor(ANONYMOUS, request.client.host if request.client else None)
+
+
+GivenParts = Annotated[Parts, Depends(_parts)]
+GivenActor = Annotated[Actor, Depends(_actor)]

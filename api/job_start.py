@@ -1,0 +1,104 @@
+"""Starts the workflow of a run, exactly once, however many processes try and wherever one of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from core.config_store.runs import StartClaim
+from core.config_store.store import ConfigStore
+from core.errors import Unavailable
+from core.job_spec import JobStatus
+from core.models import Endpoint, JobRun
+from core.temporal_client import job_workflow_id, task_queue
+from workflows import search_attributes
+
+MEMO_TOKEN = "startToken"  # noqa: S105
+RPC_TIMEOUT = timedelta(seconds=5)
+CLOSING_SECONDS = 5.0
+"""A run's last status is stored a moment before its workflow closes; the next run waits this long for that."""
+LONGEST_SUMMARY = 200  # Temporal takes 400 bytes
+
+log = logging.getLogger(__name__)
+
+
+class JobStarter:
+    """Gives runs their workflows."""
+
+    def __init__(self, store: ConfigStore, client: Client, task_queue_prefix: str) -> None:
+        self._store = store
+        self._client = client
+        self._queue = task_queue(task_queue_prefix, "control")
+
+    async def ensure_started(self, job_id: str) -> None:
+        """Starts the newest run's workflow unless it has been started. Raises NotFound.
+
+        Where Temporal is away nothing happens: the reconciler tries again, the run is safe in the config store.
+        """
+        try:
+            async with self._store.claim_start(job_id) as claim:
+                if claim is not None:
+                    claim.workflow_run_id = await self._start(claim)
+        except (RPCError, Unavailable) as error:
+            log.warning("job %s is not started yet: %s", job_id, error)
+
+    async def _start(self, claim: StartClaim) -> str:
+        """Run id of the workflow that carries the claim's token. Raises RPCError, Unavailable."""
+        deadline = time.monotonic() + CLOSING_SECONDS
+        while time.monotonic() < deadline:
+            found = await describe(self._client, claim.job.job_id)
+            if found is not None and await start_token(found) == claim.run.start_token:
+                return str(found.run_id)
+            try:
+                return await self._start_workflow(claim)
+            except WorkflowAlreadyStartedError:
+                await asyncio.sleep(0.2)
+        raise Unavailable("an earlier run's workflow has not closed")
+
+    async def _start_workflow(self, claim: StartClaim) -> str:
+        job, run = claim.job, claim.run
+        handle = await self._client.start_workflow(
+            "MigrationJob",
+            JobRun(job_id=job.job_id, run=run.run, only=run.only_tables),
+            id=job_workflow_id(job.job_id),
+            task_queue=self._queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            memo={MEMO_TOKEN: run.start_token},
+            search_attributes=search_attributes.for_job(
+                job.job_id,
+                JobStatus.ACTIVE,
+                (
+                    Endpoint(side="source", connection=job.spec.source),
+                    Endpoint(side="destination", connection=job.spec.destination),
+                ),
+            ),
+            static_summary=job.name[:LONGEST_SUMMARY],
+            priority=Priority(priority_key=math.ceil(job.priority / 2)),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+        return str(handle.first_execution_run_id or handle.result_run_id)
+
+
+async def describe(client: Client, job_id: str) -> WorkflowExecutionDescription | None:
+    """The newest workflow execution of a job, None where Temporal knows none. Raises RPCError."""
+    try:
+        return await client.get_workflow_handle(job_workflow_id(job_id)).describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+async def start_token(found: WorkflowExecutionDescription) -> str | None:
+    """The token of the run that a workflow was started for."""
+    token = await found.memo_value(MEMO_TOKEN, None, type_hint=str)
+    return token if isinstance(token, str) else None

@@ -1,0 +1,91 @@
+"""What a job does and what it proved: progress, its event stream, the certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
+
+from api.dependencies import GivenParts, Parts
+from core.config_store.stored import StoredJob
+from core.errors import MigrationError, NotFound
+from core.models import JobProgress
+
+LOOK_SECONDS = 1.0
+KEEP_ALIVE_SECONDS = 15.0
+
+router = APIRouter(prefix="/api/jobs/{job_id}", tags=["job progress"])
+
+
+@router.get("/progress")
+async def get_progress(job_id: str, parts: GivenParts) -> JobProgress:
+    """Per table: batches, rows, bytes, rows per second, time left."""
+    return await parts.progress.read(await parts.store.get_job(job_id))
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "Events `progress`, at last `done`."}},
+)
+async def stream_progress(job_id: str, request: Request, parts: GivenParts) -> StreamingResponse:
+    """Server-sent events: `progress` about once a second when something changed, `done` when the job has ended."""
+    job = await parts.store.get_job(job_id)
+    return StreamingResponse(
+        _events(parts, job, request),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/certificate", response_class=FileResponse, responses={200: {"content": {"application/json": {}}}})
+async def get_certificate(
+    job_id: str, parts: GivenParts, run: int | None = Query(default=None, ge=1, description="Default: the newest.")
+) -> FileResponse:
+    """The proof of a run, as JSON. 404 while there is none."""
+    job = await parts.store.get_job(job_id)
+    wanted = job.run if run is None else run
+    reference = next((known.certificate for known in job.runs if known.run == wanted), None)
+    path = None if reference is None else parts.documents.path(reference)
+    if path is None or not path.is_file():
+        raise NotFound(
+            f"run {wanted} of the job has no certificate" if wanted else "the job has not been started",
+            remedy="The certificate is written when a run ends",
+        )
+    return FileResponse(
+        path,
+        media_type="application/json",
+        filename=f"certificate-{job.job_id}-run-{wanted}.json",
+        content_disposition_type="inline",
+    )
+
+
+async def _events(parts: Parts, job: StoredJob, request: Request) -> AsyncIterator[str]:
+    """An outage of the config store is waited for, so that a watcher need not connect again."""
+    shown: JobProgress | None = None
+    spoken = time.monotonic()
+    while not await request.is_disconnected():
+        progress = await parts.progress.read(job)
+        if job.status.final:
+            yield _event("done", progress)
+            return
+        if progress != shown:
+            yield _event("progress", progress)
+            shown, spoken = progress, time.monotonic()
+        elif time.monotonic() - spoken > KEEP_ALIVE_SECONDS:
+            yield ": still here\n\n"
+            spoken = time.monotonic()
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            job = await parts.store.get_job(job.job_id)
+        except NotFound:
+            return
+        except MigrationError:
+            continue
+
+
+def _event(name: str, progress: JobProgress) -> str:
+    return f"event: {name}\ndata: {progress.model_dump_json(by_alias=True)}\n\n"

@@ -1,0 +1,128 @@
+"""Bodies of requests and answers that are not core models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from core.config_store.stored import JobSummary, StoredJob, StoredRun
+from core.job_spec import JobSpec, JobStatus
+from core.schema import Capabilities, Model
+from core.temporal_client import job_workflow_id
+
+
+class JobSubmission(JobSpec):
+    """A job to save and, unless `draft` is set, to start."""
+
+    draft: bool = False
+    """Save only."""
+
+    def spec(self) -> JobSpec:
+        """The job itself."""
+        return JobSpec.model_validate(self.model_dump(by_alias=True, exclude={"draft"}))
+
+
+class TableView(Model):
+    """A table of a job, by id."""
+
+    table_id: str
+    source: str
+    destination: str
+    priority: int
+
+
+class RunView(Model):
+    """One run of a job."""
+
+    run: int
+    status: JobStatus
+    workflow_id: str
+    """For the `temporal` command and its Web UI."""
+    workflow_run_id: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    attention: str | None
+    certificate: str | None
+    """Reference of the document; GET …/certificate streams it."""
+
+
+class JobView(JobSummary):
+    """A job in full."""
+
+    spec: JobSpec
+    """As posted, with defaults filled in: may be edited and PUT back while the job is a draft."""
+    tables: list[TableView]
+    """Tables by id; for patterns those that the plan has found so far."""
+    runs: list[RunView]
+    """Oldest first."""
+
+
+class ConnectorView(Model):
+    """A connector type."""
+
+    type: str
+    capabilities: Capabilities | None
+    """What it can do; None where this installation lacks it or its driver."""
+    reason: str | None = None
+    """Why there are no capabilities."""
+    options_schema: dict[str, Any]
+    """JSON Schema of the fields beside `type` and `secretsRef`."""
+
+
+class ConnectorList(Model):
+    """All connector types, by name."""
+
+    connectors: list[ConnectorView]
+
+
+class TransformationView(Model):
+    """A transformation type."""
+
+    type: str
+    description: str
+    options_schema: dict[str, Any]
+    """JSON Schema of the fields beside `type`."""
+    functions: dict[str, Any] | None = None
+    """With CUSTOM_FUNCTION: the registered functions."""
+
+
+class TransformationList(Model):
+    """All transformation types, by name."""
+
+    transformations: list[TransformationView]
+
+
+class Health(Model):
+    """State of the process and of what it needs."""
+
+    status: str = Field(examples=["ok"])
+    parts: dict[str, str] = Field(default_factory=dict)
+
+
+def job_view(job: StoredJob) -> JobView:
+    """The job for people. A run whose workflow has not begun says so."""
+    latest = job.latest_run
+    summary = JobSummary.model_validate(job.model_dump(include=set(JobSummary.model_fields)))
+    if summary.attention is None and latest and not latest.status.final and latest.workflow_run_id is None:
+        summary.attention = "Temporal has not taken the job yet; it is tried again every 15 s"
+    return JobView(
+        **summary.model_dump(),
+        spec=job.spec,
+        tables=[
+            TableView(
+                table_id=table.table_id,
+                source=table.source,
+                destination=table.destination,
+                priority=table.spec.priority,
+            )
+            for table in job.tables
+        ],
+        runs=[_run_view(run) for run in job.runs],
+    )
+
+
+def _run_view(run: StoredRun) -> RunView:
+    shown = run.model_dump(include=set(RunView.model_fields) - {"workflow_id"})
+    return RunView(**shown, workflow_id=job_workflow_id(run.job_id))

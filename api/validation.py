@@ -1,0 +1,109 @@
+"""What a job's model cannot check: the options of its connectors and transformations, and what the store can keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from pydantic import BaseModel, ValidationError
+
+from activities.transformations import registry as transformations
+from api.field_errors import FieldError, Location, field_errors, join_path
+from api.problems import invalid_fields
+from connectors import registry as connectors
+from core.errors import InvalidConfiguration
+from core.job_spec import ConnectionSpec, JobSpec, TableSpec, TransformationSpec
+
+MOST_ROWS_PER_BATCH = 2**31 - 1
+
+
+def check_spec(spec: JobSpec) -> None:
+    """Raises a Problem with every wrong field, with status 422."""
+    errors = [*_unstorable_values(spec)]
+    errors += _wrong_options("source", spec.source)
+    errors += _wrong_options("destination", spec.destination)
+    if isinstance(spec.tables, list):
+        errors += _wrong_tables(spec.tables)
+    if errors:
+        raise invalid_fields(errors)
+
+
+def _wrong_options(side: str, connection: ConnectionSpec) -> list[FieldError]:
+    return _tried(
+        side,
+        find=lambda: connectors.find_type(connection.type).options_class(),
+        parse=lambda: connectors.parse_options(connection.type, connection.options),
+    )
+
+
+def _wrong_tables(tables: list[TableSpec]) -> Iterator[FieldError]:
+    first: dict[tuple[str | None, ...], int] = {}
+    for number, table in enumerate(tables):
+        path = join_path("tables", (number,))
+        if table.batch_size is not None and table.batch_size > MOST_ROWS_PER_BATCH:
+            yield FieldError(
+                field=f"{path}.batchSize",
+                message=f"is over {MOST_ROWS_PER_BATCH:,} rows",
+                remedy="Leave it out: batches are sized by bytes",
+            )
+        names = (table.source_schema, table.source_table, table.destination_schema, table.destination_table)
+        earlier = first.setdefault(names, number)
+        if earlier != number:
+            yield FieldError(field=path, message=f"is the same table as tables[{earlier}]", remedy="Remove one of them")
+        for place, step in enumerate(table.transformations):
+            yield from _wrong_step(join_path(path, ("transformations", place)), step)
+
+
+def _wrong_step(path: str, step: TransformationSpec) -> list[FieldError]:
+    return _tried(
+        path,
+        find=lambda: transformations.find_type(step.type).options_class(),
+        parse=lambda: transformations.parse_transformation(step),
+    )
+
+
+def _tried(under: str, *, find: Callable[[], type[BaseModel]], parse: Callable[[], object]) -> list[FieldError]:
+    try:
+        model = find()
+    except InvalidConfiguration as error:
+        return [FieldError(field=f"{under}.type", message=error.message, remedy=error.remedy)]
+    try:
+        parse()
+    except ValidationError as error:
+        # A CUSTOM_FUNCTION's `options` are checked by the function's own model.
+        path = under if error.title == model.__name__ else f"{under}.options"
+        schema = model.model_json_schema() if path == under else None
+        return field_errors(error.errors(include_url=False), schema=schema, under=path)
+    except InvalidConfiguration as error:
+        return [FieldError(field=under, message=error.message, remedy=error.remedy)]
+    return []
+
+
+def _unstorable_values(spec: JobSpec) -> Iterator[FieldError]:
+    """PostgreSQL keeps neither NUL nor lone surrogates in text, nor NaN and infinity in JSON."""
+    for location, value in _leaves(spec.model_dump(by_alias=True), ()):
+        if isinstance(value, float) and not math.isfinite(value):
+            yield FieldError(field=join_path("", location), message="is not a finite number", remedy="Write a number")
+        elif isinstance(value, str) and not _storable(value):
+            yield FieldError(
+                field=join_path("", location),
+                message="holds a NUL character or half a surrogate pair",
+                remedy="Remove the character",
+            )
+
+
+def _leaves(value: object, location: Location) -> Iterator[tuple[Location, object]]:
+    if isinstance(value, dict):
+        for name, below in value.items():
+            place = (*location, str(name)) if _storable(str(name)) else location
+            yield place, str(name)
+            yield from _leaves(below, place)
+    elif isinstance(value, list):
+        for number, below in enumerate(value):
+            yield from _leaves(below, (*location, number))
+    else:
+        yield location, value
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

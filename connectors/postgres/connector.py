@@ -1,0 +1,232 @@
+"""The POSTGRES connector: each capability in one file, put together here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import asyncpg
+
+from connectors.base import (
+    BatchDifference,
+    Connector,
+    CreatesTables,
+    DigestMethod,
+    ExportsSnapshot,
+    LedgerEntry,
+    LedgerRow,
+    ListsObjects,
+    LoadBeginning,
+    Loaded,
+    LoadGeneration,
+    LoadRef,
+    LoadTarget,
+    Progress,
+    ProvesRows,
+    ReadsRows,
+    RowReader,
+    Selection,
+    ServerInfo,
+    SnapshotKeeper,
+    WritesRows,
+)
+from connectors.postgres import catalog, create, ddl, hashing, objects, ranges
+from connectors.postgres.errors import translated
+from connectors.postgres.ledger import Ledger
+from connectors.postgres.options import PostgresOptions
+from connectors.postgres.proof import PostgresProof
+from connectors.postgres.reader import fetch_examples, open_reader, select
+from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session
+from connectors.postgres.snapshot import open_keeper
+from connectors.postgres.sql import qualified
+from connectors.postgres.writer import PostgresWriter
+from core.errors import InvalidConfiguration
+from core.schema import (
+    Capabilities,
+    Column,
+    Digest,
+    NotCarried,
+    RangePlan,
+    Statement,
+    TableDdl,
+    TableName,
+    TableSchema,
+    WholeTable,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OLDEST_VERSION = 14
+"""hash_record_extended and xid8 to xid came with PostgreSQL 14."""
+
+
+class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows, ProvesRows, ListsObjects):
+    """PostgreSQL 14 and newer, by asyncpg."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        reads=True,
+        writes=True,
+        creates_tables=True,
+        upserts=True,
+        exports_snapshot=True,
+        native_format="postgres-copy-binary",
+        digest_in_server=hashing.RECORD_HASH,
+        load_modes=["append", "replace", "upsert"],
+    )
+    session_settings: ClassVar[Mapping[str, str]] = {**EXACT_SETTINGS, **LIVENESS_SETTINGS}
+    options: PostgresOptions
+
+    def _session(self, **settings: str) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+        return open_session(self.options, self.credentials, self.label, **settings)
+
+    @property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.options.schema_default)
+
+    @property
+    def default_schema(self) -> str:
+        """The option defaultSchema."""
+        return self.options.schema_default
+
+    async def check(self) -> ServerInfo:
+        """Logs in and asks the server what it is. Raises InvalidConfiguration for a server that is too old."""
+        async with self._session() as connection:
+            number, version, user, database, encoding = await connection.fetchrow(  # type: ignore[misc]
+                "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_user, "
+                "current_database(), current_setting('server_encoding')"
+            )
+        if number < OLDEST_VERSION * 10000:
+            raise InvalidConfiguration(
+                f"the server is PostgreSQL {version}", remedy=f"Sterna needs PostgreSQL {OLDEST_VERSION} or newer"
+            )
+        warnings = () if encoding == "UTF8" else (f"the database's encoding is {encoding}, not UTF8",)
+        return ServerInfo("PostgreSQL", version, user, database, warnings)
+
+    async def list_tables(self, include: Sequence[str], exclude: Sequence[str]) -> list[TableName]:
+        """See ReadsRows."""
+        async with self._session() as connection:
+            return await catalog.list_tables(connection, include, exclude, self.options.schema_default)
+
+    async def describe_tables(self, names: Sequence[TableName]) -> dict[TableName, TableSchema]:
+        """See ReadsRows."""
+        async with self._session() as connection:
+            return await catalog.describe_tables(connection, names)
+
+    async def plan_ranges(
+        self, table: TableSchema, *, batch_rows: int | None, batch_bytes: int, stable_pages: bool
+    ) -> RangePlan:
+        """See ReadsRows."""
+        async with self._session() as connection:
+            return await ranges.plan_ranges(
+                connection, table, batch_rows=batch_rows, batch_bytes=batch_bytes, stable_pages=stable_pages
+            )
+
+    async def check_selection(self, selection: Selection) -> None:
+        """PREPARE parses and analyses without running anything."""
+        async with self._session(default_transaction_read_only="on") as connection:
+            with translated(f"checking columns and whereClause of {selection.table.name}"):
+                await connection.execute(f"PREPARE sterna_check AS {select(selection, WholeTable())}")
+
+    def reading(self, snapshot: str | None) -> AbstractAsyncContextManager[RowReader]:
+        """See ReadsRows."""
+        return open_reader(self.options, self.credentials, self.label, snapshot)
+
+    def keeping_snapshot(self, tables: Sequence[TableName]) -> AbstractAsyncContextManager[SnapshotKeeper]:
+        """See ExportsSnapshot."""
+        return open_keeper(self.options, self.credentials, self.label, tables)
+
+    def table_ddl(
+        self,
+        source: TableSchema,
+        destination: TableName,
+        renames: dict[str, str],
+        table_renames: dict[TableName, TableName],
+    ) -> TableDdl:
+        """See CreatesTables."""
+        return ddl.table_ddl(source, destination, renames, table_renames)
+
+    async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
+        """See CreatesTables."""
+        return await create.create(self.options, self.credentials, self.label, tables)
+
+    async def drop_foreign_keys(self, keys: Sequence[Statement]) -> None:
+        """See CreatesTables."""
+        await create.drop_foreign_keys(self.options, self.credentials, self.label, keys)
+
+    async def build(self, statements: Sequence[Statement], parallel: int) -> None:
+        """See CreatesTables."""
+        await create.build(self.options, self.credentials, self.label, statements, parallel)
+
+    def digest_form(self, column: Column, algorithm: str) -> str:
+        """See WritesRows."""
+        return hashing.digest_form(column, algorithm)
+
+    async def prepare_ledger(self) -> None:
+        """See WritesRows."""
+        async with self._session() as connection:
+            await self._ledger.create(connection)
+
+    async def begin_load(self, begin: LoadBeginning, target: LoadTarget, *, replace: bool) -> LoadGeneration:
+        """See WritesRows."""
+        async with self._session() as connection:
+            return await self._ledger.begin_load(connection, begin, target.table, replace=replace)
+
+    async def load_native(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
+    ) -> Loaded:
+        """See WritesRows."""
+        async with self._session() as connection:
+            return await PostgresWriter(connection, self._ledger).load_native(target, entry, parts, progress)
+
+    async def load_arrow(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
+    ) -> Loaded:
+        """See WritesRows."""
+        async with self._session() as connection:
+            return await PostgresWriter(connection, self._ledger).load_arrow(target, entry, parts, progress)
+
+    async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
+        """See WritesRows."""
+        async with self._session() as connection:
+            return await self._ledger.rows(connection, load)
+
+    async def count_rows(self, table: TableName) -> int:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            with translated(f"counting {table}"):
+                counted: int = await connection.fetchval(f"SELECT count(*) FROM {qualified(table)}")
+            return counted
+
+    async def digest_table(self, table: TableName, proof: DigestMethod) -> Digest:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            return await PostgresProof(connection, self._ledger).digest_table(table, proof)
+
+    async def digest_load(self, table: TableName, proof: DigestMethod, load: LoadRef) -> Digest:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            return await PostgresProof(connection, self._ledger).digest_load(table, proof, load)
+
+    async def differing_batches(self, table: TableName, proof: DigestMethod, load: LoadRef) -> list[BatchDifference]:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            return await PostgresProof(connection, self._ledger).differing_batches(table, proof, load)
+
+    async def batch_hashes(
+        self, table: TableName, proof: DigestMethod, load: LoadRef, number: int | None
+    ) -> dict[int, int]:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            return await PostgresProof(connection, self._ledger).batch_hashes(table, proof, load, number)
+
+    async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            return await fetch_examples(connection, f"FROM {qualified(table)}", proof, hashes)
+
+    async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
+        """See ListsObjects."""
+        async with self._session() as connection:
+            return await objects.list_not_carried(connection, schemas)

@@ -1,0 +1,171 @@
+"""The ledger: one row for each batch, written in the transaction that loads it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import asyncpg
+
+from connectors.base import LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef
+from connectors.postgres.errors import translated
+from connectors.postgres.sql import identifier, qualified
+from core.errors import Contended, Defect
+from core.schema import Digest, TableName
+
+LEDGER_TABLE = "sterna_ledger"
+BEGINNING = -1
+"""Number of the row that begins a load: it holds the token and what stood in the table before."""
+
+
+class Ledger:
+    """SQL over one ledger table. `transaction_id` ties a batch to its rows: it is their xmin."""
+
+    def __init__(self, schema: str) -> None:
+        self.name = TableName(schema_name=schema, name=LEDGER_TABLE)
+        self.sql = qualified(self.name)
+
+    async def create(self, connection: asyncpg.Connection[Any]) -> None:
+        """Creates the ledger where it is missing; two workers may do it at once."""
+        with translated(f"creating the ledger {self.name}"):
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("ledger", str(self.name)))
+                if await connection.fetchval("SELECT to_regclass($1)", self.sql) is not None:
+                    return
+                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.name.schema_name)}")
+                await connection.execute(
+                    f"CREATE TABLE {self.sql} ("
+                    "job_id text NOT NULL, table_id text NOT NULL, load bigint NOT NULL, number bigint NOT NULL, "
+                    "rows bigint NOT NULL, digest numeric(20) NOT NULL, run bigint, token text, emptied boolean, "
+                    "transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id(), "
+                    "loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(), "
+                    "PRIMARY KEY (job_id, table_id, load, number))"
+                )
+
+    async def begin_load(
+        self, connection: asyncpg.Connection[Any], begin: LoadBeginning, table: TableName, *, replace: bool
+    ) -> LoadGeneration:
+        """See `WritesRows.begin_load`."""
+        with translated(f"beginning the load of {table}"):
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key(begin.job_id, begin.table_id))
+                earlier = await connection.fetchrow(
+                    f"SELECT load, rows, emptied, token FROM {self.sql} WHERE job_id = $1 AND table_id = $2 "
+                    f"AND number = {BEGINNING} AND run = $3 ORDER BY load DESC LIMIT 1",
+                    begin.job_id,
+                    begin.table_id,
+                    begin.run,
+                )
+                if earlier is not None and earlier["token"] == begin.token:
+                    return LoadGeneration(earlier["load"], earlier["rows"], earlier["emptied"])
+                if earlier is not None:
+                    rows_before, emptied = earlier["rows"], earlier["emptied"]
+                    await self._take_away(
+                        connection, table, LoadRef(begin.job_id, begin.table_id, earlier["load"]), rows_before
+                    )
+                else:
+                    rows_before, emptied = await self._clear_or_count(connection, table, replace), replace
+                load = await connection.fetchval(
+                    f"INSERT INTO {self.sql} (job_id, table_id, load, number, rows, digest, run, token, emptied) "
+                    f"SELECT $1, $2, coalesce(max(load), 0) + 1, {BEGINNING}, $3, 0, $4, $5, $6 FROM {self.sql} "
+                    "WHERE job_id = $1 AND table_id = $2 RETURNING load",
+                    begin.job_id,
+                    begin.table_id,
+                    rows_before,
+                    begin.run,
+                    begin.token,
+                    emptied,
+                )
+        return LoadGeneration(load, rows_before, emptied)
+
+    async def claim(self, connection: asyncpg.Connection[Any], entry: LedgerEntry) -> Digest | None:
+        """Inside the loading transaction: writes the batch's row and returns None, or returns the digest that the
+        batch was recorded with because it is loaded already.
+
+        A predecessor that lost its lease (a stopped worker) may still hold the batch in an open transaction: its
+        session is ended, which rolls it back.
+        """
+        key = lock_key(entry.job_id, entry.table_id, str(entry.load), str(entry.number))
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
+            await self._end_predecessor(connection, key)
+        written = await connection.fetchval(
+            f"INSERT INTO {self.sql} (job_id, table_id, load, number, rows, digest) "
+            "VALUES ($1, $2, $3, $4, $5, $6::text::numeric) ON CONFLICT DO NOTHING RETURNING 1",
+            entry.job_id,
+            entry.table_id,
+            entry.load,
+            entry.number,
+            entry.digest.rows,
+            entry.digest.total,
+        )
+        if written:
+            return None
+        recorded = await connection.fetchrow(
+            f"SELECT rows, digest FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number = $4",
+            entry.job_id,
+            entry.table_id,
+            entry.load,
+            entry.number,
+        )
+        if recorded is None:
+            raise Defect(f"the ledger neither takes nor holds batch {entry.number}")
+        return Digest(rows=recorded["rows"], total=str(int(recorded["digest"])))
+
+    async def rows(self, connection: asyncpg.Connection[Any], load: LoadRef) -> list[LedgerRow]:
+        """The batches of one load, by number."""
+        found = await connection.fetch(
+            f"SELECT number, rows, digest, loaded_at FROM {self.sql} "
+            "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0 ORDER BY number",
+            load.job_id,
+            load.table_id,
+            load.load,
+        )
+        return [
+            LedgerRow(number, Digest(rows=rows, total=str(int(digest))), loaded_at)
+            for number, rows, digest, loaded_at in found
+        ]
+
+    async def _clear_or_count(self, connection: asyncpg.Connection[Any], table: TableName, replace: bool) -> int:
+        if replace:
+            await connection.execute(f"TRUNCATE {qualified(table)}")
+            return 0
+        counted: int = await connection.fetchval(f"SELECT count(*) FROM {qualified(table)}")
+        return counted
+
+    async def _take_away(
+        self, connection: asyncpg.Connection[Any], table: TableName, load: LoadRef, rows_before: int
+    ) -> None:
+        """The rows of an earlier generation: all of the table where it was empty before, else those it wrote."""
+        if rows_before == 0:
+            await connection.execute(f"TRUNCATE {qualified(table)}")
+            return
+        await connection.execute(
+            f"DELETE FROM {qualified(table)} WHERE xmin IN ({self.transactions()})",
+            load.job_id,
+            load.table_id,
+            load.load,
+        )
+
+    def transactions(self) -> str:
+        """SQL of the xmin values of the rows that one load wrote; parameters: job, table, load."""
+        return (
+            f"SELECT transaction_id::xid FROM {self.sql} "
+            "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0"
+        )
+
+    async def _end_predecessor(self, connection: asyncpg.Connection[Any], key: int) -> None:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND classid = (($1::bigint >> 32) & 4294967295)::oid AND objid = ($1::bigint & 4294967295)::oid "
+            "AND objsubid = 1 AND pid <> pg_backend_pid()",
+            key,
+        )
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
+            raise Contended("an earlier attempt still holds this batch in an open transaction")
+
+
+def lock_key(*parts: str) -> int:
+    """A signed 64-bit key for PostgreSQL's advisory locks."""
+    digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

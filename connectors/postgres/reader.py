@@ -1,0 +1,169 @@
+"""Reads rows: binary COPY bytes untouched, or Arrow with every value in PostgreSQL's own text form."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from connectors.arrow_text import CsvReader
+from connectors.base import AnyRange, Credentials, DigestMethod, RowReader, Selection
+from connectors.postgres.errors import translated
+from connectors.postgres.hashing import aggregate, expression, row_hash
+from connectors.postgres.options import PostgresOptions
+from connectors.postgres.session import open_session
+from connectors.postgres.sql import identifier, identifiers, literal, qualified
+from core.schema import Digest, KeyRange, PageRange
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PART_BYTES = 4 * 1024 * 1024
+
+
+@asynccontextmanager
+async def open_reader(
+    options: PostgresOptions, credentials: Credentials, label: str, snapshot: str | None
+) -> AsyncIterator[PostgresReader]:
+    """A read-only session, under the snapshot where one is given. Raises SnapshotGone."""
+    async with open_session(options, credentials, label, default_transaction_read_only="on") as connection:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if snapshot is not None:
+            with translated("reading under the snapshot"):
+                await connection.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+        yield PostgresReader(connection)
+        await connection.execute("COMMIT")
+
+
+class PostgresReader(RowReader):
+    """One read session."""
+
+    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
+        self._connection = connection
+
+    async def read_arrow(
+        self, selection: Selection, rows: AnyRange, sink: Callable[[pa.RecordBatch], Awaitable[None]]
+    ) -> None:
+        """Parses COPY's csv in a thread, a part at a time, while the server goes on filling the socket."""
+        parser = CsvReader(selection.columns, [_type_of(selection, name) for name in selection.columns])
+        part: list[bytes] = []
+        size = 0
+
+        async def flush() -> None:
+            nonlocal part, size
+            whole, part, size = b"".join(part), [], 0
+            for batch in await asyncio.to_thread(parser.parse, whole):
+                await sink(batch)
+
+        async def collect(piece: bytes) -> None:
+            nonlocal size
+            part.append(bytes(piece))
+            size += len(piece)
+            if size >= PART_BYTES:
+                await flush()
+
+        with translated(f"reading {selection.table.name}"):
+            await self._connection.copy_from_query(select(selection, rows), output=collect, format="csv")
+        if part:
+            await flush()
+
+    async def read_native(self, selection: Selection, rows: AnyRange, sink: Callable[[bytes], Awaitable[None]]) -> int:
+        """Passes on what COPY sends, untouched."""
+        with translated(f"reading {selection.table.name}"):
+            status = await self._connection.copy_from_query(
+                select(selection, rows),
+                output=sink,  # type: ignore[arg-type]  # the stubs want a Coroutine, the driver awaits anything
+                format="text" if selection.as_text else "binary",
+            )
+        return int(status.rsplit(" ", 1)[1])
+
+    async def digest(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> Digest:
+        """Count and sum of row hashes over the range."""
+        with translated(f"computing the digest of {selection.table.name}"):
+            count, total = await self._connection.fetchrow(  # type: ignore[misc]
+                f"SELECT {aggregate(proof)} {source(selection, rows)}"
+            )
+        return Digest(rows=count, total=str(int(total) % 2**64))
+
+    async def row_hashes(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> dict[int, int]:
+        """How often each row hash occurs in the range."""
+        with translated(f"hashing rows of {selection.table.name}"):
+            found = await self._connection.fetch(
+                f"SELECT {row_hash(proof)} AS hash, count(*) {source(selection, rows)} GROUP BY 1"
+            )
+        return {record[0]: record[1] for record in found}
+
+    async def example_rows(
+        self, selection: Selection, rows: AnyRange, proof: DigestMethod, hashes: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """One row for each hash, as column → text."""
+        return await fetch_examples(self._connection, source(selection, rows), proof, hashes)
+
+    async def count(self, selection: Selection) -> int:
+        """All rows that the selection's predicate admits, through the table itself and not its ranges."""
+        condition = f" WHERE {_predicate(selection.where)}" if selection.where else ""
+        with translated(f"counting {selection.table.name}"):
+            counted: int = await self._connection.fetchval(f"SELECT count(*) FROM {_relation(selection)}{condition}")
+        return counted
+
+
+async def fetch_examples(
+    connection: asyncpg.Connection[Any], from_clause: str, proof: DigestMethod, hashes: Sequence[int]
+) -> list[dict[str, Any]]:
+    """One row for each hash out of a FROM clause, as column → text."""
+    columns = ", ".join(f"{expression(column)}::text AS {identifier(column.name)}" for column in proof.columns)
+    with translated("fetching example rows"):
+        found = await connection.fetch(
+            f"SELECT DISTINCT ON (hash) * FROM (SELECT {row_hash(proof)} AS hash, {columns} {from_clause}) AS hashed "
+            "WHERE hash = ANY($1::bigint[])",
+            list(hashes),
+        )
+    return [{name: value for name, value in record.items() if name != "hash"} for record in found]
+
+
+def select(selection: Selection, rows: AnyRange) -> str:
+    """The query that reads one range."""
+    return f"SELECT {identifiers(selection.columns)} {source(selection, rows)}"
+
+
+def source(selection: Selection, rows: AnyRange) -> str:
+    """FROM and WHERE of one range."""
+    conditions = [_predicate(selection.where)] if selection.where else []
+    if isinstance(rows, PageRange):
+        relation = f"ONLY {qualified(rows.relation)}"
+        conditions.append(f"ctid >= '({rows.start[0]},{rows.start[1]})'::tid")
+        if rows.stop is not None:
+            conditions.append(f"ctid < '({rows.stop[0]},{rows.stop[1]})'::tid")
+    else:
+        relation = _relation(selection)
+    if isinstance(rows, KeyRange):
+        conditions.append(_key_condition(rows))
+    return f"FROM {relation}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+
+
+def _key_condition(rows: KeyRange) -> str:
+    key = identifier(rows.column)
+    bounds = [f"{key} >= {rows.low}"] if rows.low is not None else []
+    if rows.high is not None:
+        bounds.append(f"{key} < {rows.high}")
+    inside = " AND ".join(bounds) or "true"
+    return f"(({inside}) OR {key} IS NULL)" if rows.nulls else f"({inside})"
+
+
+def _relation(selection: Selection) -> str:
+    """ONLY keeps an inheritance parent from returning its children's rows; partitioned tables hold none themselves."""
+    only = "ONLY " if selection.table.kind == "table" else ""
+    return only + qualified(selection.table.name)
+
+
+def _predicate(where: str) -> str:
+    """Parenthesised on lines of its own, so that neither OR nor a trailing comment changes the rest of the query."""
+    return f"(\n{where}\n)"
+
+
+def _type_of(selection: Selection, name: str) -> str:
+    column = selection.table.column(name)
+    return column.type if column else "text"

@@ -1,0 +1,101 @@
+"""Loads batches: ledger row and rows in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import asyncpg
+
+from connectors.arrow_text import batch_to_csv
+from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.postgres.errors import translated
+from connectors.postgres.ledger import Ledger
+from connectors.postgres.sql import identifier, identifiers, qualified
+from core.errors import DataMismatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INCOMING = "sterna_incoming"
+CopyFormat = Literal["text", "csv", "binary"]
+
+
+class PostgresWriter:
+    """Writes batches through one session."""
+
+    def __init__(self, connection: asyncpg.Connection[Any], ledger: Ledger) -> None:
+        self._connection = connection
+        self._ledger = ledger
+
+    async def load_native(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
+    ) -> Loaded:
+        """From COPY's own bytes."""
+        return await self._load(target, entry, _counted(parts, progress), "text" if target.as_text else "binary")
+
+    async def load_arrow(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
+    ) -> Loaded:
+        """From Arrow, as csv: the server's input functions read what its output functions wrote."""
+        return await self._load(target, entry, _counted(_as_csv(parts), progress), "csv")
+
+    async def _load(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], copy_format: CopyFormat
+    ) -> Loaded:
+        with translated(f"loading batch {entry.number} into {target.table}"):
+            async with self._connection.transaction():
+                recorded = await self._ledger.claim(self._connection, entry)
+                if recorded is not None:
+                    return Loaded(digest=recorded, repeated=True)
+                if target.upsert_keys:
+                    written = await self._upsert(target, parts, copy_format)
+                else:
+                    written = await self._copy(target.table.schema_name, target.table.name, target, parts, copy_format)
+                if written != entry.digest.rows:
+                    raise DataMismatch(
+                        f"batch {entry.number} of {target.table}: {entry.digest.rows} rows were extracted, "
+                        f"the destination took {written}",
+                        remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
+                    )
+        return Loaded(digest=entry.digest, repeated=False)
+
+    async def _copy(
+        self, schema: str | None, table: str, target: LoadTarget, parts: AsyncIterator[bytes], copy_format: CopyFormat
+    ) -> int:
+        status = await self._connection.copy_to_table(
+            table, schema_name=schema, columns=list(target.columns), source=parts, format=copy_format
+        )
+        return int(status.rsplit(" ", 1)[1])
+
+    async def _upsert(self, target: LoadTarget, parts: AsyncIterator[bytes], copy_format: CopyFormat) -> int:
+        """By way of a temporary table that ends with the transaction."""
+        columns = identifiers(target.columns)
+        await self._connection.execute(
+            f"CREATE TEMPORARY TABLE {INCOMING} ON COMMIT DROP AS "
+            f"SELECT {columns} FROM {qualified(target.table)} WITH NO DATA"
+        )
+        await self._copy(None, INCOMING, target, parts, copy_format)
+        changes = ", ".join(
+            f"{identifier(name)} = excluded.{identifier(name)}"
+            for name in target.columns
+            if name not in target.upsert_keys
+        )
+        action = f"DO UPDATE SET {changes}" if changes else "DO NOTHING"
+        status = await self._connection.execute(
+            f"INSERT INTO {qualified(target.table)} ({columns}) OVERRIDING SYSTEM VALUE "
+            f"SELECT {columns} FROM pg_temp.{INCOMING} ON CONFLICT ({identifiers(target.upsert_keys)}) {action}"
+        )
+        return int(status.rsplit(" ", 1)[1])
+
+
+async def _counted(parts: AsyncIterator[bytes], progress: Progress) -> AsyncIterator[bytes]:
+    async for part in parts:
+        yield part
+        progress(len(part))
+
+
+async def _as_csv(parts: AsyncIterator[pa.RecordBatch]) -> AsyncIterator[bytes]:
+    async for batch in parts:
+        yield await asyncio.to_thread(batch_to_csv, batch)

@@ -1,0 +1,1 @@
+"""Alembic environment of the config store; `core.config_store.upgrade` applies it."""

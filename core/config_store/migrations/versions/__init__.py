@@ -1,0 +1,1 @@
+"""Revisions of the config store's schema, oldest first by name."""

@@ -1,0 +1,26 @@
+"""The config store as processes see it."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from core.config_store.jobs import Jobs
+from core.config_store.runs import Runs
+from core.config_store.upgrade import upgrade
+
+
+class ConfigStore(Jobs, Runs):
+    """Jobs and runs in PostgreSQL. Each method is one transaction; every method may raise Unavailable."""
+
+    async def upgrade(self) -> None:
+        """Brings the schema up to date; processes that start together wait for each other."""
+        await upgrade(self._engine)
+
+    async def check(self) -> None:
+        """Asks the database for a sign of life."""
+        async with self.transaction() as session:
+            await session.execute(text("SELECT 1 FROM migration_job LIMIT 1"))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._engine.dispose()

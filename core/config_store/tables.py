@@ -1,0 +1,176 @@
+"""Tables of the config store. Columns beyond DESIGN's four tables are what schedules, runs and retries need."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+Json = JSONB(none_as_null=True)
+Id = Uuid(as_uuid=False)
+Moment = DateTime(timezone=True)
+
+
+class Base(DeclarativeBase):
+    """Metadata of the config store."""
+
+
+class MigrationJob(Base):
+    """One job. Its status is written by its workflow, through an activity."""
+
+    __tablename__ = "migration_job"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('DRAFT', 'ACTIVE', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED')", name="migration_job_status"
+        ),
+        Index("migration_job_by_creation", "created_at", "job_id"),
+        Index("migration_job_by_status", "status"),
+    )
+
+    job_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="5")
+    options_json: Mapped[dict[str, Any]] = mapped_column(Json)
+    tables_selection: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """`include` and `exclude` where the job names its tables by pattern; the plan makes rows of them."""
+    attention: Mapped[str | None] = mapped_column(Text)
+    current_run: Mapped[int] = mapped_column(Integer, server_default="0")
+    """The newest run; 0 before the first start."""
+
+    connectors: Mapped[list[ConnectorConfig]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    tables: Mapped[list[TableConfig]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="TableConfig.sequence"
+    )
+    runs: Mapped[list[MigrationRun]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="MigrationRun.run"
+    )
+
+
+class ConnectorConfig(Base):
+    """One side of a job. `config_json` holds the connector's own options, never a secret."""
+
+    __tablename__ = "connector_config"
+    __table_args__ = (
+        CheckConstraint("type IN ('SOURCE', 'DESTINATION')", name="connector_config_type"),
+        UniqueConstraint("job_id", "type", name="connector_config_side"),
+    )
+
+    config_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("migration_job.job_id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(16))
+    connector_type: Mapped[str] = mapped_column(String(64))
+    config_json: Mapped[dict[str, Any]] = mapped_column(Json)
+    secrets_ref: Mapped[str | None] = mapped_column(Text)
+
+
+class TableConfig(Base):
+    """One table of a job. NULL names are those that the request leaves to the databases' defaults."""
+
+    __tablename__ = "table_config"
+    __table_args__ = (Index("table_config_by_job", "job_id"),)
+
+    table_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("migration_job.job_id", ondelete="CASCADE"))
+    source_schema: Mapped[str | None] = mapped_column(String(255))
+    """'' where the database has no schemas, NULL for its default schema."""
+    source_table: Mapped[str] = mapped_column(String(255))
+    destination_schema: Mapped[str | None] = mapped_column(String(255))
+    destination_table: Mapped[str | None] = mapped_column(String(255))
+    """NULL: the source's name, in the destination's folding."""
+    batch_size: Mapped[int | None] = mapped_column(Integer().evaluates_none(), server_default="5000")
+    """Rows; NULL: sized by bytes."""
+    where_clause: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="5")
+    columns_json: Mapped[list[str] | None] = mapped_column(Json)
+    load_mode: Mapped[str | None] = mapped_column(String(16))
+    incremental_json: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    heal: Mapped[bool] = mapped_column(Boolean, server_default="false")
+    sequence: Mapped[int] = mapped_column(Integer, server_default="0")
+    """Place in the request."""
+
+    transformations: Mapped[list[TransformationConfig]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="TransformationConfig.sequence"
+    )
+
+
+class TransformationConfig(Base):
+    """One step of a table, applied in the order of `sequence`."""
+
+    __tablename__ = "transformation_config"
+    __table_args__ = (UniqueConstraint("table_id", "sequence", name="transformation_config_order"),)
+
+    transform_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    table_id: Mapped[str] = mapped_column(ForeignKey("table_config.table_id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(64))
+    config_json: Mapped[dict[str, Any]] = mapped_column(Json)
+    sequence: Mapped[int] = mapped_column(Integer)
+
+
+class MigrationRun(Base):
+    """One run of a job; an operator's retry of a failed job continues its run under a new start token."""
+
+    __tablename__ = "migration_run"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("migration_job.job_id", ondelete="CASCADE"), primary_key=True)
+    run: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    start_token: Mapped[str] = mapped_column(Id)
+    """Carried in the workflow's memo: a workflow with this token is this start of the run."""
+    only_tables: Mapped[list[str] | None] = mapped_column(Json)
+    """Table ids that this start does; NULL: all."""
+    workflow_run_id: Mapped[str | None] = mapped_column(String(64))
+    """NULL until the workflow is known to have started."""
+    status: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    certificate: Mapped[str | None] = mapped_column(Text)
+    """Reference of the document."""
+    attention: Mapped[str | None] = mapped_column(Text)
+
+
+class IdempotencyKey(Base):
+    """A client's key and the job it made. Outlives the job, so that a late repetition does not start it again."""
+
+    __tablename__ = "idempotency_key"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class AuditEvent(Base):
+    """Who did what, when, from where. Outlives the job."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index("audit_event_by_job", "job_id", "happened_at"),)
+
+    event_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    happened_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    actor: Mapped[str] = mapped_column(String(255))
+    address: Mapped[str | None] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(32))
+    job_id: Mapped[str | None] = mapped_column(Id)
+    before: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    after: Mapped[dict[str, Any] | None] = mapped_column(Json)

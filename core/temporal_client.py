@@ -1,0 +1,86 @@
+"""The way to Temporal, one for API, workers, command line and tests: address and TLS come from TEMPORAL_* variables."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Literal
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError
+
+from core.errors import InvalidConfiguration, Unavailable
+
+DEFAULT_ADDRESS = "127.0.0.1:7233"
+CONNECT_TIMEOUT = timedelta(seconds=5)
+PAUSE_BETWEEN_TRIES = 1.0
+
+Stage = Literal["control", "snapshot", "extract", "transform", "load", "validate"]
+
+
+async def connect(
+    *,
+    address: str | None = None,
+    namespace: str | None = None,
+    identity: str | None = None,
+    patience: float = 0.0,
+    runtime: Runtime | None = None,
+) -> Client:
+    """A connected client that speaks pydantic models.
+
+    `address` (host:port) and `namespace` override TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. `patience` is the number of
+    seconds for which an unreachable server is tried again. Raises Unavailable, InvalidConfiguration.
+    """
+    config = _configuration(address, namespace)
+    target = config["target_host"]
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await Client.connect(
+                **config,
+                data_converter=pydantic_data_converter,
+                identity=identity,
+                runtime=runtime,
+                connect_timeout=CONNECT_TIMEOUT,
+            )
+        except (RuntimeError, RPCError, OSError, TimeoutError) as error:
+            if time.monotonic() >= deadline:
+                raise Unavailable(
+                    f"Temporal at {target} cannot be reached: {error}",
+                    remedy="Start the server, or set TEMPORAL_ADDRESS (and TEMPORAL_TLS_* where it asks for TLS)",
+                ) from error
+        await asyncio.sleep(PAUSE_BETWEEN_TRIES)
+
+
+def task_queue(prefix: str, stage: Stage) -> str:
+    """Name of a stage's task queue; `prefix` is the setting `task_queue_prefix`."""
+    return f"{prefix}-{stage}"
+
+
+def job_workflow_id(job_id: str) -> str:
+    """Workflow id of a job, the same for each of its runs."""
+    return f"migration/{job_id}"
+
+
+def table_workflow_id(job_id: str, table_id: str) -> str:
+    """Workflow id of a table's child."""
+    return f"migration/{job_id}/{table_id}"
+
+
+def _configuration(address: str | None, namespace: str | None) -> ClientConnectConfig:
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except (ValueError, RuntimeError) as error:
+        raise InvalidConfiguration(
+            f"the TEMPORAL_* variables cannot be read: {error}", remedy="Correct the variable or file that it names"
+        ) from error
+    config.setdefault("target_host", DEFAULT_ADDRESS)
+    if address:
+        config["target_host"] = address
+    if namespace:
+        config["namespace"] = namespace
+    return config

@@ -1,0 +1,269 @@
+"""The whole of Sterna on one machine: config store, Temporal, API and one worker process for each stage."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+import asyncpg
+import httpx
+
+from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
+from deploy.local.supervised_process import Report, SupervisedProcess
+from deploy.local.temporal_server import TemporalServer
+
+STAGES = ("control", "extract", "transform", "load", "validate")
+API_STARTUP_SECONDS = 60.0
+MOST_STARTS = 3
+CONFIG_DATABASE = "sterna"
+
+
+class LocalStack:
+    """Starts, supervises and stops the processes; each has a name: `config-store`, `temporal`, `api`, `worker-load`…
+
+    Everything listens on loopback. Each process writes `logs/{name}.log` in the folder, what the stack itself has to
+    say is in `logs/stack.log`. Jobs survive a restart on the same folder. When the program that started the stack
+    dies, however it dies, the kernel ends the processes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        process_environment: Mapping[str, Mapping[str, str]] | None = None,
+        temporal_options: Sequence[str] = (),
+        stages: Sequence[str] = STAGES,
+        api_port: int = 0,
+        ui_port: int = 0,
+        temporal_port: int = 0,
+        restart_dead: bool = True,
+        on_report: Report = lambda text: None,
+    ) -> None:
+        """`environment` goes to API and workers, `process_environment` to single ones by name; port 0 is any free one.
+
+        `stages` has one entry for each worker process, e.g. `("control", "extract,load", "load")`; a second process
+        for the same stages is named `worker-load-2`. `restart_dead=False`: what dies stays dead until `restart`.
+        `on_report` is told what is written into the stack's log.
+        """
+        self.folder = folder.absolute()
+        self.logs = self.folder / "logs"
+        self.documents = self.folder / "documents"
+        self.staging = self.folder / "staging"
+        self.api_port = api_port or free_port()
+        self.config_store = PostgresServer(self.folder / "config-store")
+        self.temporal = TemporalServer(
+            self.folder / "temporal",
+            port=temporal_port,
+            ui_port=ui_port,
+            options=temporal_options,
+            restart_when_dead=restart_dead,
+            report=self.report,
+        )
+        self._environment = dict(environment or {})
+        self._process_environment = {name: dict(values) for name, values in (process_environment or {}).items()}
+        self._restart_dead = restart_dead
+        self._on_report = on_report
+        self._report_lock = threading.Lock()
+        self._processes = self._describe_processes(stages)
+
+    @property
+    def api_url(self) -> str:
+        """Where the REST API is."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def ui_url(self) -> str:
+        """Where the Temporal Web UI is."""
+        return self.temporal.ui_url
+
+    @property
+    def temporal_address(self) -> str:
+        """What `temporal --address` wants."""
+        return self.temporal.address
+
+    @property
+    def config_store_url(self) -> str:
+        """SQLAlchemy URL of the config store."""
+        return f"postgresql+asyncpg://{self.config_store.user}@127.0.0.1:{self.config_store.port}/{CONFIG_DATABASE}"
+
+    def start(self) -> None:
+        """Returns when the API is ready. Raises RuntimeError that names the log of what did not start."""
+        if os.geteuid() == 0:
+            # PostgreSQL runs as another user then and must reach its folder.
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o755)
+        for folder in (self.logs, self.documents, self.staging):
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            in_parallel(self._start_config_store, self.temporal.start)
+            in_parallel(*(self.process(name).start for name in self.own_programs))
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends every process: API and workers first, so that they can still say goodbye to Temporal."""
+        in_parallel(*(self.process(name).stop for name in self.own_programs))
+        in_parallel(self.process("temporal").stop, self.process("config-store").stop)
+
+    def __enter__(self) -> LocalStack:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all processes."""
+        return list(self._processes)
+
+    @property
+    def own_programs(self) -> list[str]:
+        """Names of Sterna's own processes: API and workers."""
+        return [name for name in self._processes if name not in ("config-store", "temporal")]
+
+    def process(self, name: str) -> SupervisedProcess:
+        """The process of that name. Raises KeyError that lists the names."""
+        if name not in self._processes:
+            raise KeyError(f"{name} is none of {', '.join(self._processes)}")
+        return self._processes[name]
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Sends a signal to one process. Where the stack restarts what dies, its successor comes after a second."""
+        self.process(name).kill(number)
+
+    def restart(self, name: str) -> None:
+        """Starts one process again and returns when it is there (config store, Temporal and API: when it answers)."""
+        self.process(name).restart()
+        waits = {
+            "config-store": self.config_store.wait_until_ready,
+            "temporal": self.temporal.wait_until_healthy,
+            "api": self._wait_until_ready,
+        }
+        if name in waits:
+            waits[name]()
+
+    def log(self, name: str) -> Path:
+        """The file with what a process printed."""
+        return {"config-store": self.config_store.log, "temporal": self.temporal.log}.get(
+            name, self.logs / f"{name}.log"
+        )
+
+    def report(self, text: str) -> None:
+        """Writes a line into the stack's own log."""
+        self._on_report(text)
+        with self._report_lock, (self.logs / "stack.log").open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}\n")
+
+    def _describe_processes(self, stages: Sequence[str]) -> dict[str, SupervisedProcess]:
+        processes = {
+            "config-store": SupervisedProcess(
+                "config-store",
+                self.config_store.spawn,
+                restart_when_dead=self._restart_dead,
+                stop_signal=signal.SIGINT,
+                report=self.report,
+            ),
+            "temporal": self.temporal.process,
+        }
+        self._add_program(processes, "api", ["api"])
+        for stage in stages:
+            self._add_program(processes, f"worker-{stage.replace(',', '-')}", ["worker", "--stages", stage])
+        return processes
+
+    def _add_program(self, processes: dict[str, SupervisedProcess], name: str, arguments: Sequence[str]) -> None:
+        same = sum(other == name or other.startswith(f"{name}-") for other in processes)
+        unique = f"{name}-{same + 1}" if name in processes else name
+        processes[unique] = SupervisedProcess(
+            unique,
+            partial(self._spawn_program, unique, arguments),
+            restart_when_dead=self._restart_dead,
+            report=self.report,
+        )
+
+    def _spawn_program(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self.log(name).open("ab") as log:
+            return subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "deploy.cli", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._program_environment(name),
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
+
+    def _program_environment(self, name: str) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}
+        return {
+            **inherited,
+            "PYTHONUNBUFFERED": "1",
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,  # the user's own profile may name another server
+            "STERNA_CONFIG_STORE": self.config_store_url,
+            "STERNA_DOCUMENTS": str(self.documents),
+            "STERNA_STAGING": str(self.staging),
+            "STERNA_API_HOST": "127.0.0.1",
+            "STERNA_API_PORT": str(self.api_port),
+            **self._environment,
+            **self._process_environment.get(name, {}),
+        }
+
+    def _start_config_store(self) -> None:
+        self.process("config-store").start()
+        self.config_store.wait_until_ready()
+        asyncio.run(create_database(self.config_store, CONFIG_DATABASE))
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + API_STARTUP_SECONDS
+        answer = "nothing"
+        api = self.process("api")
+        last_start = api.starts + (MOST_STARTS - 1 if self._restart_dead else 0)
+        while time.monotonic() < deadline and (api.running or api.starts <= last_start):
+            try:
+                response = httpx.get(f"{self.api_url}/readyz", timeout=5, trust_env=False)
+                if response.is_success:
+                    return
+                answer = response.text
+            except httpx.TransportError as error:
+                answer = str(error)
+            time.sleep(0.1)
+        raise RuntimeError(f"the API is not ready ({answer}). Its log ends:\n{end_of(self.log('api'))}")
+
+
+async def create_database(server: PostgresServer, name: str) -> None:
+    """Creates a database where it is missing."""
+    connection = await asyncpg.connect(host="127.0.0.1", port=server.port, user=server.user, database="postgres")
+    try:
+        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            await connection.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await connection.close()
+
+
+def in_parallel(*actions: Callable[[], None]) -> None:
+    """Runs the actions at once, waits for all and raises the first failure."""
+    with ThreadPoolExecutor(max_workers=max(len(actions), 1)) as threads:
+        futures = [threads.submit(action) for action in actions]
+    for future in futures:
+        future.result()
+
+
+def end_of(log: Path, characters: int = 2000) -> str:
+    """The end of a log file, empty where there is none."""
+    return log.read_text(encoding="utf-8", errors="replace")[-characters:] if log.exists() else ""

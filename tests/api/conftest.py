@@ -1,0 +1,164 @@
+"""The API on a real HTTP port, with a config store and a Temporal server of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.failures import TypedFailures
+from api.app import create_app
+from api.job_start import JobStarter
+from api.reconciler import Reconciler
+from core.config_store.sessions import open_engine
+from core.config_store.store import ConfigStore
+from core.documents import DocumentStore
+from core.settings import Settings
+from core.temporal_client import task_queue
+from deploy.local.postgres_server import PostgresServer, free_port
+from tests.conftest import NewDatabase, connect
+from worker import registration
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def settings(postgres: PostgresServer, new_database: NewDatabase, tmp_path: Path) -> Settings:
+    """Settings of one test: its own config store, folders and task queues."""
+    return Settings(
+        config_store=f"postgresql+asyncpg://{postgres.user}@127.0.0.1:{postgres.port}/{new_database()}",
+        documents=tmp_path / "documents",
+        staging=tmp_path / "staging",
+        task_queue_prefix=f"test-{uuid.uuid4().hex[:8]}",
+        api_port=free_port(),
+    )
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[ConfigStore]:
+    """The migrated config store."""
+    store = ConfigStore(open_engine(settings.config_store))
+    await store.upgrade()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def client(temporal: WorkflowEnvironment) -> Client:
+    """A client of the Temporal server."""
+    return temporal.client
+
+
+@pytest.fixture
+def reconciler(store: ConfigStore, client: Client, settings: Settings) -> Reconciler:
+    """A reconciler that looks when the test says so."""
+    return Reconciler(store, client, JobStarter(store, client, settings.task_queue_prefix))
+
+
+@pytest.fixture
+async def api(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[httpx.AsyncClient]:
+    """HTTP to the running API."""
+    app = create_app(settings, store, client, DocumentStore(settings.documents))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1)
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    base_url = f"http://127.0.0.1:{settings.api_port}"
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as http:
+        yield http
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def workers(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[None]:
+    """The product's workers of all stages, in this process."""
+    parts = registration.Parts.build(client, settings)
+    served = {
+        "control": registration.control_activities(parts, store),
+        "snapshot": registration.snapshot_activities(parts),
+        "extract": registration.extract_activities(parts),
+        "transform": registration.transform_activities(parts),
+        "load": registration.load_activities(parts),
+        "validate": registration.validate_activities(parts),
+    }
+    async with AsyncExitStack() as running:
+        for stage, activities in served.items():
+            worker = Worker(
+                client,
+                task_queue=task_queue(settings.task_queue_prefix, stage),  # type: ignore[arg-type]
+                activities=activities,
+                workflows=registration.WORKFLOWS if stage == "control" else (),
+                interceptors=[TypedFailures()],
+            )
+            await running.enter_async_context(worker)
+        yield
+
+
+@pytest.fixture
+def databases(postgres: PostgresServer, new_database: NewDatabase) -> tuple[str, str]:
+    """A source database with two small tables, and an empty destination."""
+    source, destination = new_database(), new_database()
+    with connect(postgres, source) as session:
+        session.execute("CREATE TABLE users (id int PRIMARY KEY, ssn text)")
+        session.execute("INSERT INTO users SELECT n, 'ssn-' || n FROM generate_series(1, 1000) n")
+        session.execute("CREATE TABLE notes (body text)")
+        session.execute("INSERT INTO notes SELECT 'note ' || n FROM generate_series(1, 10) n")
+    return source, destination
+
+
+@pytest.fixture
+def request_body(postgres: PostgresServer, databases: tuple[str, str]) -> Json:
+    """A job between the two databases."""
+    source, destination = (
+        {"type": "POSTGRES", "host": "127.0.0.1", "port": postgres.port, "database": name, "user": postgres.user}
+        for name in databases
+    )
+    return {
+        "name": "Two tables",
+        "source": source,
+        "destination": destination,
+        "tables": [
+            {
+                "sourceTable": "users",
+                "destinationTable": "CUSTOMERS",
+                "transformations": [{"type": "DATA_MASK", "columns": ["ssn"]}],
+            },
+            {"sourceTable": "notes"},
+        ],
+    }
+
+
+async def until(look: Callable[[], Awaitable[bool]], *, seconds: float = 30) -> None:
+    """Waits until a condition holds; fails when it does not come true."""
+    async with asyncio.timeout(seconds):
+        while not await look():
+            await asyncio.sleep(0.1)
+
+
+async def status_becomes(api: httpx.AsyncClient, job_id: str, status: str, *, seconds: float = 40) -> Json:
+    """Waits for a job's status and gives the job."""
+    job: Json = {}
+
+    async def look() -> bool:
+        nonlocal job
+        job = (await api.get(f"/api/jobs/{job_id}")).json()
+        return bool(job["status"] == status)
+
+    try:
+        await until(look, seconds=seconds)
+    except TimeoutError:
+        raise AssertionError(f"the job is {job['status']} ({job['attention']}), not {status}") from None
+    return job

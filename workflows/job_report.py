@@ -1,0 +1,144 @@
+"""What a job knows of its tables, in numbers and in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.job_spec import JobStatus
+from core.models import JobPlan, JobProgress, JobRun, Snapshot, TableProgress, TableResult, TableStatus
+
+MOST_REASONS = 5
+
+
+class JobReport:
+    """One line for each table; the answer to the query `progress`."""
+
+    def __init__(self, run: JobRun) -> None:
+        self._run = run
+        self._tables: dict[str, TableProgress] = {}
+        self._results: dict[str, TableResult] = {}
+        self.status = JobStatus.ACTIVE
+        self.stage = ""
+        self.waiting_for: str | None = None
+        """Why the whole job waits for an operator."""
+        self.snapshot: Snapshot | None = None
+        self.certificate: str | None = None
+        self.started_at: datetime | None = None
+
+    @property
+    def attention(self) -> str | None:
+        """What an operator should do: mend what holds up the job, or its parked tables."""
+        return self.waiting_for or self._parked_in_words()
+
+    def plan(self, plan: JobPlan) -> None:
+        """Takes in the tables that preflight planned or parked."""
+        for entry in plan.tables:
+            self._tables[entry.table_id] = TableProgress(
+                table_id=entry.table_id,
+                name=entry.name,
+                batches=entry.batches,
+                estimated_rows=entry.estimated_rows,
+            )
+        for parked in plan.parked:
+            self._tables[parked.table_id] = TableProgress(table_id=parked.table_id, name=parked.name)
+            self.park(parked.table_id, parked.reason)
+
+    def begin(self, table_id: str) -> None:
+        """The table's child runs."""
+        self._tables[table_id] = self._tables[table_id].model_copy(
+            update={"status": TableStatus.RUNNING, "message": ""}
+        )
+
+    def park(self, table_id: str, reason: str) -> None:
+        """The table waits for an operator; what its child reported before is kept."""
+        before = self._results.get(table_id) or TableResult(table_id=table_id, status=TableStatus.PARKED)
+        self.end(before.model_copy(update={"status": TableStatus.PARKED, "message": reason}))
+
+    def end(self, result: TableResult) -> None:
+        """The table's child ended."""
+        self._results[result.table_id] = result
+        table = self._tables[result.table_id]
+        self._tables[result.table_id] = table.model_copy(
+            update={
+                "status": result.status,
+                "stage": "",
+                "rows": result.rows,
+                "bytes": result.bytes,
+                "batches_done": result.batches,
+                "message": result.message,
+                "proved": result.proved,
+                "eta_seconds": None,
+            }
+        )
+
+    def take_back(self, names: list[str]) -> list[TableResult]:
+        """Parked and failed tables (all, or those named by id or name) become PENDING; their last results."""
+        chosen = [
+            result
+            for result in self._results.values()
+            if result.status in (TableStatus.PARKED, TableStatus.FAILED)
+            and (not names or result.table_id in names or self._is_named(result.table_id, names))
+        ]
+        for result in chosen:
+            self._tables[result.table_id] = self._tables[result.table_id].model_copy(
+                update={"status": TableStatus.PENDING, "message": ""}
+            )
+            del self._results[result.table_id]
+        return chosen
+
+    def name(self, table_id: str) -> str:
+        """The table for people."""
+        return self._tables[table_id].name
+
+    def ids(self, status: TableStatus) -> list[str]:
+        """Tables of one status."""
+        return [table.table_id for table in self._tables.values() if table.status == status]
+
+    def results(self) -> list[TableResult]:
+        """Results of all tables; one that has none is named too."""
+        return [
+            self._results.get(table_id) or TableResult(table_id=table_id, status=table.status)
+            for table_id, table in self._tables.items()
+        ]
+
+    def progress(self) -> JobProgress:
+        """Running tables answer for their own numbers: here they stand as the job last heard of them."""
+        tables = list(self._tables.values())
+        return JobProgress(
+            job_id=self._run.job_id,
+            run=self._run.run,
+            status=self.status,
+            stage=self.stage,
+            attention=self.attention,
+            snapshot=self.snapshot,
+            tables=tables,
+            rows=sum(table.rows for table in tables),
+            started_at=self.started_at,
+            certificate=self.certificate,
+        )
+
+    def failures(self) -> str:
+        """Why the job failed."""
+        failed = [f"{self.name(table)}: {self._tables[table].message}" for table in self.ids(TableStatus.FAILED)]
+        return self.waiting_for or "; ".join(failed[:MOST_REASONS]) or "no table could be migrated"
+
+    def describe(self) -> str:
+        """Markdown for Temporal's UI."""
+        counts = [f"{len(ids)} {status.lower()}" for status in TableStatus if (ids := self.ids(status))]
+        lines = [f"**{self.status}** {self.stage}", f"Tables: {', '.join(counts) or 'none yet'}"]
+        if self.attention:
+            lines.append(f"**Attention:** {self.attention}")
+        return "\n\n".join(lines)
+
+    def _parked_in_words(self) -> str | None:
+        parked = self.ids(TableStatus.PARKED)
+        if not parked:
+            return None
+        reasons = [f"{self.name(table_id)}: {self._tables[table_id].message}" for table_id in parked[:MOST_REASONS]]
+        more = f" (and {len(parked) - MOST_REASONS} more)" if len(parked) > MOST_REASONS else ""
+        return f"{len(parked)} of {len(self._tables)} tables parked, retry when mended: {'; '.join(reasons)}{more}"
+
+    def _is_named(self, table_id: str, names: list[str]) -> bool:
+        """By `schema.table` or plain table name, of source or destination."""
+        sides = self.name(table_id).split(" → ")
+        return any(name in (side, side.rsplit(".", 1)[-1]) for side in sides for name in names)

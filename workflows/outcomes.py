@@ -1,0 +1,65 @@
+"""What a failed activity means to a workflow."""
+
+from __future__ import annotations
+
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    FailureError,
+    TimeoutError,
+    is_cancelled_exception,
+)
+
+PARKING = frozenset(
+    (
+        "InvalidConfiguration",
+        "AccessDenied",
+        "SecretMissing",
+        "NotFound",
+        "OutOfSpace",
+        "DataRejected",
+        "Unavailable",
+        "Contended",
+    )
+)
+"""Classes of core.errors that an operator can mend; the last two only reach a workflow after the outage limit."""
+
+
+def kind(error: BaseException) -> str:
+    """Name of the error's class in core.errors; `Timeout`, `Cancelled` or '' for what is none of Sterna's."""
+    cause = _cause(error)
+    if isinstance(cause, ApplicationError):
+        return cause.type or ""
+    if isinstance(cause, TimeoutError):
+        return "Timeout"
+    return "Cancelled" if isinstance(cause, CancelledError) else ""
+
+
+def message(error: BaseException) -> str:
+    """What to tell the operator. For a time-out: the last failure of the activity, where there was one."""
+    cause = _cause(error)
+    if isinstance(cause, TimeoutError) and cause.cause is not None:
+        return message(cause.cause)
+    text = getattr(cause, "message", None) or str(cause)
+    if isinstance(error, ActivityError) and isinstance(cause, TimeoutError):
+        return f"{error.activity_type} did not finish in time ({text}): is a worker of its stage running?"
+    return str(text)
+
+
+def parks(error: BaseException) -> bool:
+    """The table waits for an operator's retry."""
+    return kind(error) in PARKING or kind(error) == "Timeout"
+
+
+def cancelled(error: BaseException) -> bool:
+    """The activity or workflow was cancelled, not failed."""
+    return is_cancelled_exception(error)
+
+
+def _cause(error: BaseException) -> BaseException:
+    while isinstance(error, FailureError) and error.cause is not None and not isinstance(error, ApplicationError):
+        if isinstance(error, TimeoutError):
+            break
+        error = error.cause
+    return error

@@ -1,0 +1,306 @@
+"""One table of a job: its batches through extract, transform and load, then keys, then the proof."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.ddl import DdlActivities
+    from activities.extract import ExtractActivities
+    from activities.load import LoadActivities
+    from activities.transform import TransformActivities
+    from activities.validate import ValidateActivities
+    from core.models import (
+        BatchSpan,
+        CountInput,
+        ExtractInput,
+        FinishInput,
+        LoadInput,
+        LoadStart,
+        Snapshot,
+        StagedBatches,
+        TableProgress,
+        TableResult,
+        TableRun,
+        TableStatus,
+        TransformInput,
+        ValidateInput,
+    )
+    from workflows import outcomes
+    from workflows.activity_options import work
+    from workflows.bounded_window import BoundedWindow
+    from workflows.stage_gate import StageGate
+    from workflows.table_report import describe, estimate
+
+
+class SnapshotReplaced(Exception):
+    """The rows read so far belong to a moment that is gone: the table must be copied again."""
+
+
+@workflow.defn
+class TableMigration:
+    """Moves one table, batch by batch, and ends with its proof, or parked with a reason."""
+
+    @workflow.init
+    def __init__(self, run: TableRun) -> None:
+        self.state = run
+        self.gate = StageGate(closed=run.paused)
+        self.stage = "waiting"
+        self._newer = run.newer_snapshot
+        self._left_over, self.state.unfinished = run.unfinished, []
+
+    @workflow.run
+    async def run(self, run: TableRun) -> TableResult:
+        """Returns COMPLETED, PARKED or FAILED; ends as cancelled where it is cancelled."""
+        self.state.started_at = self.state.started_at or workflow.now()
+        try:
+            while not self.state.source_read:
+                await self._copy()
+            await self._tell_job_source_is_read()
+            await self._build_keys()
+            return await self._prove()
+        except ActivityError as error:
+            if outcomes.cancelled(error):
+                raise
+            return self._give_up(error)
+
+    @workflow.signal
+    async def pause(self) -> None:
+        """Closes the gate; returns when nothing of this table runs."""
+        self.state.paused = True
+        await self.gate.close()
+        self._show(self.stage)
+
+    @workflow.signal
+    def resume(self) -> None:
+        """Opens the gate."""
+        self.state.paused = False
+        self.gate.open()
+        self._show(self.stage)
+
+    @workflow.signal
+    def read_under(self, snapshot: Snapshot) -> None:
+        """A new moment replaced the one that rows were read under."""
+        self._newer = snapshot
+
+    @workflow.query
+    def progress(self) -> TableProgress:
+        """Where the table is, for people."""
+        return estimate(self.state, self.stage, workflow.now())
+
+    async def _copy(self) -> None:
+        """All rows of one moment into one load; starts over where the moment is lost."""
+        window = BoundedWindow(self.state.options.parallel_batches)
+        try:
+            await self._begin_load()
+            await self._move_batches(window)
+            await self._count_source()
+            self.state.source_read = True
+        except SnapshotReplaced:
+            await window.abandon()
+            await self._begin_again()
+        except ActivityError as error:
+            await window.abandon()
+            if outcomes.kind(error) != "SnapshotGone":
+                raise
+            await self._begin_again()
+        except asyncio.CancelledError:
+            await window.abandon()
+            raise
+
+    async def _begin_load(self) -> None:
+        if self.state.load is not None:
+            return
+        self._show("beginning the load")
+        token = f"{self.state.generation}.{self.state.copy_number}"
+        given = LoadStart(route=self.state.entry.route, token=token)
+        options = self._work("load", f"begin the load of {self.state.entry.name}")
+        self.state.load = await self.gate.run(
+            lambda: workflow.start_activity_method(LoadActivities.begin_load, given, **options)
+        )
+
+    async def _move_batches(self, window: BoundedWindow) -> None:
+        self._show("moving rows")
+        while span := self._next_span():
+            self.state.unfinished.append(span)
+            await window.submit(self._move(span))
+            self._check_snapshot()
+            if workflow.info().is_continue_as_new_suggested():
+                await window.drain()
+                await self._continue_as_new()
+        await window.drain()
+        self._check_snapshot()
+
+    def _next_span(self) -> BatchSpan | None:
+        """A span that an earlier run of this workflow left unfinished, else the next one of the plan."""
+        state = self.state
+        if self._left_over:
+            return self._left_over.pop(0)
+        if state.next_batch >= state.entry.batches:
+            return None
+        count = min(state.entry.batches_per_activity, state.entry.batches - state.next_batch)
+        span = BatchSpan(first=state.next_batch, count=count)
+        state.next_batch += count
+        return span
+
+    async def _move(self, span: BatchSpan) -> None:
+        while True:
+            try:
+                staged = await self._extract(span)
+                if self.state.entry.arrow:
+                    staged = await self._transform(span, staged)
+                await self._load(span, staged)
+                return
+            except ActivityError as error:
+                if outcomes.kind(error) != "StagedBatchGone":
+                    raise
+
+    async def _extract(self, span: BatchSpan) -> StagedBatches:
+        given = ExtractInput(
+            route=self.state.entry.route,
+            load=self._load_number,
+            span=span,
+            snapshot=self.state.snapshot,
+            digests=self.state.options.validation == "checksum",
+        )
+        options = self._work("extract", f"extract {_named(span)} of {self.state.entry.name}")
+        staged = await self.gate.run(
+            lambda: workflow.start_activity_method(ExtractActivities.extract_batches, given, **options)
+        )
+        self._spend("extract", staged.seconds)
+        return staged
+
+    async def _transform(self, span: BatchSpan, staged: StagedBatches) -> StagedBatches:
+        given = TransformInput(
+            route=self.state.entry.route,
+            load=self._load_number,
+            batches=staged.batches,
+            digests=self.state.options.validation == "checksum",
+        )
+        options = self._work("transform", f"transform {_named(span)} of {self.state.entry.name}")
+        changed = await self.gate.run(
+            lambda: workflow.start_activity_method(TransformActivities.transform_batches, given, **options)
+        )
+        self._spend("transform", changed.seconds)
+        return changed
+
+    async def _load(self, span: BatchSpan, staged: StagedBatches) -> None:
+        rows = sum(batch.digest.rows for batch in staged.batches)
+        given = LoadInput(route=self.state.entry.route, load=self._load_number, batches=staged.batches)
+        options = self._work("load", f"load {_named(span)} of {self.state.entry.name} ({rows} rows)")
+        loaded = await self.gate.run(
+            lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
+        )
+        self._spend("load", loaded.seconds)
+        self.state.extracted += loaded.digest
+        self.state.bytes_done += loaded.bytes
+        self.state.batches_done += span.count
+        self.state.unfinished.remove(span)
+
+    async def _count_source(self) -> None:
+        if self.state.options.validation == "none":
+            return
+        self._show("counting the source's rows")
+        given = CountInput(route=self.state.entry.route, snapshot=self.state.snapshot)
+        options = self._work("extract", f"count the rows of {self.state.entry.name}")
+        self.state.counted_rows = await self.gate.run(
+            lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
+        )
+
+    async def _tell_job_source_is_read(self) -> None:
+        parent = workflow.info().parent
+        if parent is not None and self.state.snapshot is not None:
+            job = workflow.get_external_workflow_handle(parent.workflow_id)
+            await job.signal("table_source_read", self.state.entry.table_id)
+
+    async def _build_keys(self) -> None:
+        self._show("building keys and indexes")
+        started = workflow.now()
+        given = FinishInput(route=self.state.entry.route)
+        options = self._work("load", f"keys and indexes of {self.state.entry.name}")
+        await self.gate.run(lambda: workflow.start_activity_method(DdlActivities.finish_table, given, **options))
+        self._spend("finish", (workflow.now() - started) / timedelta(seconds=1))
+
+    async def _prove(self) -> TableResult:
+        self._show("validating")
+        assert self.state.load is not None
+        given = ValidateInput(
+            route=self.state.entry.route,
+            extracted=self.state.extracted,
+            counted_rows=self.state.counted_rows,
+            begun=self.state.load,
+            mode=self.state.options.validation,
+            snapshot=self.state.snapshot,
+            copies=self.state.copy_number,
+            timings=self.state.timings,
+        )
+        options = self._work("validate", f"validate {self.state.entry.name} ({self.state.extracted.rows} rows)")
+        proof = await self.gate.run(
+            lambda: workflow.start_activity_method(ValidateActivities.validate_table, given, **options)
+        )
+        proved = {"evidence": proof.evidence, "proved": proof.proved}
+        if proof.failed:
+            return self._result(TableStatus.FAILED, proof.message).model_copy(update={**proved, "state": self.state})
+        return self._result(TableStatus.COMPLETED, proof.message).model_copy(update=proved)
+
+    async def _begin_again(self) -> None:
+        """Waits for the new moment, then forgets what was read: the next load takes its rows away first."""
+        self._show("waiting for a new snapshot")
+        old = self.state.snapshot.epoch if self.state.snapshot else 0
+        await workflow.wait_condition(lambda: self._newer is not None and self._newer.epoch > old)
+        state = self.state
+        state.copy_number += 1
+        state.snapshot, state.load, state.next_batch = self._newer, None, 0
+        state.unfinished, state.counted_rows = [], None
+        state.extracted, state.batches_done, state.bytes_done = type(state.extracted)(), 0, 0
+        self._left_over = []
+
+    def _check_snapshot(self) -> None:
+        if self._newer is not None and self.state.snapshot and self._newer.epoch > self.state.snapshot.epoch:
+            raise SnapshotReplaced
+
+    async def _continue_as_new(self) -> None:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(self.state)
+
+    def _give_up(self, error: ActivityError) -> TableResult:
+        status = TableStatus.PARKED if outcomes.parks(error) else TableStatus.FAILED
+        result = self._result(status, outcomes.message(error))
+        return result.model_copy(update={"state": self.state})
+
+    def _result(self, status: TableStatus, message: str) -> TableResult:
+        return TableResult(
+            table_id=self.state.entry.table_id,
+            status=status,
+            rows=self.state.extracted.rows,
+            bytes=self.state.bytes_done,
+            batches=self.state.batches_done,
+            message=message,
+            snapshot_epoch=self.state.snapshot.epoch if self.state.snapshot else None,
+            finished_at=workflow.now(),
+        )
+
+    @property
+    def _load_number(self) -> int:
+        assert self.state.load is not None
+        return self.state.load.load
+
+    def _work(self, stage: str, summary: str) -> workflow.ActivityConfig:
+        return work(stage, self.state.options.outage_limit, self.state.workflow_priority, summary)
+
+    def _spend(self, stage: str, seconds: float) -> None:
+        self.state.timings[stage] = self.state.timings.get(stage, 0.0) + seconds
+
+    def _show(self, stage: str) -> None:
+        self.stage = stage
+        workflow.set_current_details(describe(estimate(self.state, stage, workflow.now())))
+
+
+def _named(span: BatchSpan) -> str:
+    if span.count == 1:
+        return f"batch {span.first}"
+    return f"batches {span.first} to {span.first + span.count - 1}"

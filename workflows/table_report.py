@@ -1,0 +1,35 @@
+"""A table's progress in numbers and in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.models import TableProgress, TableRun, TableStatus
+
+
+def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:
+    """Progress with rate and remaining time. The rate counts from the table's start, pauses included."""
+    elapsed = (now - state.started_at).total_seconds() if state.started_at else 0.0
+    rate = state.extracted.rows / elapsed if elapsed > 0 else 0.0
+    left = state.entry.batches - state.batches_done
+    eta = elapsed / state.batches_done * left if state.batches_done else None
+    return TableProgress(
+        table_id=state.entry.table_id,
+        name=state.entry.name,
+        status=TableStatus.RUNNING,
+        stage=f"paused ({stage})" if state.paused else stage,
+        batches=state.entry.batches,
+        batches_done=state.batches_done,
+        estimated_rows=state.entry.estimated_rows,
+        rows=state.extracted.rows,
+        bytes=state.bytes_done,
+        rows_per_second=rate,
+        eta_seconds=eta,
+        copies=state.copy_number,
+    )
+
+
+def describe(progress: TableProgress) -> str:
+    """Markdown for Temporal's UI."""
+    done = f"{progress.batches_done} of {progress.batches} batches, {progress.rows:,} rows"
+    return f"**{progress.name}**: {progress.stage}. {done}, {progress.rows_per_second:,.0f} rows/s"
