@@ -28,6 +28,9 @@ FAULTS = (
     (duckdb.ConversionException, "a value cannot be converted, or does not fit the result's type"),
     (duckdb.OutOfMemoryException, "a result is too large"),
 )
+ENGINE_NULL = '"NULL"'
+"""How DuckDB names the type of a value that is always NULL."""
+
 OTHER_FAULT = "a division by zero, or more fractional digits of a second than the type keeps"
 
 
@@ -141,19 +144,25 @@ class _Query:
             session.execute(f"CREATE TEMP TABLE probe ({', '.join([*declared, 'row_number INTEGER'])})")
             for leaf in self._leaves:
                 self._check_type(_type_of(session, leaf, self._operands))
-            for part in self._conditions(self._syntax.root):
-                _type_of(session, part, self._operands)
+            for condition in self._conditions(self._syntax.root):
+                self._check_condition(_type_of(session, condition, self._operands))
 
     def _conditions(self, node: Node) -> list[str]:
         if node["class"] == "CASE":
-            found = [f"({self._value(check['when_expr'])})::BOOLEAN" for check in node["case_checks"]]
+            found = [self._value(check["when_expr"]) for check in node["case_checks"]]
             branches = [check["then_expr"] for check in node["case_checks"]] + [node["else_expr"]]
         else:
             found, branches = [], node["children"] if node["type"] == "OPERATOR_COALESCE" else []
         return found + [condition for branch in branches for condition in self._conditions(branch)]
 
+    def _check_condition(self, found: str) -> None:
+        if found not in ("BOOLEAN", ENGINE_NULL):
+            raise InvalidConfiguration(
+                f"a condition after WHEN gives {found}, not true or false", remedy="Compare it with something"
+            )
+
     def _check_type(self, found: str) -> None:
-        if found.strip('"') == "NULL" or found.split("(")[0] in self._type.accepts:
+        if found == ENGINE_NULL or found.split("(")[0] in self._type.accepts:
             return
         if self._type == OPAQUE:
             raise InvalidConfiguration(

@@ -75,11 +75,11 @@ class Syntax:
         self._engine = engine
         self._frame = self._parse("1")
         statement = self._parse(expression)
+        for node in nodes(statement["statements"][0]["node"].get("select_list", [])):
+            _admit(node)
         if _frame_of(statement) != _frame_of(self._frame):
             raise _refused("it is more than one expression")
         self.root: Node = statement["statements"][0]["node"]["select_list"][0]
-        for node in nodes(self.root):
-            _admit(node)
 
     def sql(self, node: Node) -> str:
         """The tree as SQL, in parentheses."""

@@ -18,7 +18,7 @@ SEQUENCES_PER_QUERY = 500
 COLUMNS_QUERY = """
 SELECT a.attrelid AS relation, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
        a.attnotnull AND coalesce(nn.convalidated, true) AS not_null,
-       CASE WHEN nn.convalidated AND nn.conname <> format('%s_%s_not_null', c.relname, a.attname)
+       CASE WHEN nn.convalidated AND nn.conislocal AND nn.conname <> format('%s_%s_not_null', c.relname, a.attname)
             THEN nn.conname END AS not_null_name,
        pg_get_expr(d.adbin, d.adrelid) AS expression, a.attgenerated::text AS generated,
        a.attidentity::text AS identity, col_description(a.attrelid, a.attnum) AS comment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connectors.postgres.rename import mentioned_columns, rename_columns, rename_sequences
+from connectors.postgres.rename import mentioned_columns, qualified_names, rename_columns, rename_sequences
 from connectors.postgres.sequences import create_sequence, set_sequence, set_sequence_owner
 from connectors.postgres.sql import identifier, literal, qualified
 from connectors.postgres.statements import add_constraint, add_foreign_key, create_index
@@ -19,6 +19,7 @@ from core.schema import (
     TableDdl,
     TableName,
     TableSchema,
+    TypeDefinition,
 )
 from core.schema import Sequence as TableSequence
 
@@ -71,7 +72,7 @@ class _Builder:
                 Statement(sql=f"CREATE EXTENSION IF NOT EXISTS {extension}", purpose=f"extension {extension}")
                 for extension in self._source.extensions
             ],
-            types=self._source.types,
+            types=self._types(),
             tables=[self._table(), *self._partitions(), *self._column_sequences()],
             keys=self._keys(),
             checks=self._checks(),
@@ -136,8 +137,23 @@ class _Builder:
             numeric=column.base_type in INTEGER_TYPES | {"numeric"},
         )
 
+    def _types(self) -> list[TypeDefinition]:
+        """Those that carried columns, or expressions over them, name; directly or through another type."""
+        expressions = [check.definition for check in self._source.checks]
+        expressions += [index.definition for index in self._source.indexes]
+        for column in self._columns:
+            expressions += [column.type, column.collation or "", column.default or "", column.generated or ""]
+        named = qualified_names("\n".join([*expressions, self._source.partition_key or ""]))
+        needed = []
+        for known in reversed(self._source.types):
+            text = "\n".join(known.statements)
+            if named & ({known.name} | qualified_names(text.partition("MULTIRANGE_TYPE_NAME")[2])):
+                needed.append(known)
+                named |= qualified_names(text)
+        return needed[::-1]
+
     def _schemas(self) -> list[Statement]:
-        names = [self._destination.schema_name, *(known.name.schema_name for known in self._source.types)]
+        names = [self._destination.schema_name, *(known.name.schema_name for known in self._types())]
         names += [self._sequence_name(known).schema_name for known in self._sequences]
         schemas = [identifier(name) for name in names]
         schemas += [extension.rsplit(" SCHEMA ", 1)[1] for extension in self._source.extensions]

@@ -93,6 +93,16 @@ def rename_sequences(expression: str, renames: Mapping[TableName, TableName]) ->
     return "".join(token.text for token in tokens)
 
 
+def qualified_names(text: str) -> set[TableName]:
+    """Every `schema.name` in the text, whatever it is the name of."""
+    tokens = _split(text)
+    return {
+        TableName(schema_name=schema.name, name=name.name)
+        for schema, dot, name in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if dot.text == "." and schema.is_name and name.is_name
+    }
+
+
 def same_definition(one: str, other: str) -> bool:
     """Two definitions are the same but for spaces and needless quotes."""
     return _canonical(one) == _canonical(other)

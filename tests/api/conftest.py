@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +32,19 @@ from worker import registration
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def settings(postgres: PostgresServer, new_database: NewDatabase, tmp_path: Path) -> Settings:
-    """Settings of one test: its own config store, folders and task queues."""
+def private_settings(postgres: PostgresServer, database: str, folder: Path) -> Settings:
+    """Settings with a config store, folders and task queues that nobody else uses."""
     return Settings(
-        config_store=f"postgresql+asyncpg://{postgres.user}@127.0.0.1:{postgres.port}/{new_database()}",
-        documents=tmp_path / "documents",
-        staging=tmp_path / "staging",
+        config_store=f"postgresql+asyncpg://{postgres.user}@127.0.0.1:{postgres.port}/{database}",
+        documents=folder / "documents",
+        staging=folder / "staging",
         task_queue_prefix=f"test-{uuid.uuid4().hex[:8]}",
         api_port=free_port(),
     )
 
 
-@pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[ConfigStore]:
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[ConfigStore]:
     """The migrated config store."""
     store = ConfigStore(open_engine(settings.config_store))
     await store.upgrade()
@@ -53,7 +52,37 @@ async def store(settings: Settings) -> AsyncIterator[ConfigStore]:
     await store.close()
 
 
+@asynccontextmanager
+async def running_api(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[httpx.AsyncClient]:
+    """HTTP to an API that serves on a real port."""
+    app = create_app(settings, store, client, DocumentStore(settings.documents))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1)
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    base_url = f"http://127.0.0.1:{settings.api_port}"
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as http:
+        yield http
+    server.should_exit = True
+    await serving
+
+
 @pytest.fixture
+def settings(postgres: PostgresServer, new_database: NewDatabase, tmp_path: Path) -> Settings:
+    """Settings of one test."""
+    return private_settings(postgres, new_database(), tmp_path)
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[ConfigStore]:
+    """The config store of one test."""
+    async with open_store(settings) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
 def client(temporal: WorkflowEnvironment) -> Client:
     """A client of the Temporal server."""
     return temporal.client
@@ -67,19 +96,9 @@ def reconciler(store: ConfigStore, client: Client, settings: Settings) -> Reconc
 
 @pytest.fixture
 async def api(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[httpx.AsyncClient]:
-    """HTTP to the running API."""
-    app = create_app(settings, store, client, DocumentStore(settings.documents))
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1)
-    )
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    base_url = f"http://127.0.0.1:{settings.api_port}"
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as http:
+    """The API of one test."""
+    async with running_api(settings, store, client) as http:
         yield http
-    server.should_exit = True
-    await serving
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What activities are given, built once for each process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.resources.connections import Connections
+from activities.resources.routes import Routes
+from activities.resources.secrets import Secrets, read_environment, read_file
+from core.documents import DocumentStore
+from core.settings import Settings
+
+Activity = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Shared by all stages of one process."""
+
+    client: Client
+    settings: Settings
+    documents: DocumentStore
+    connections: Connections
+    routes: Routes
+
+    @classmethod
+    def build(cls, client: Client, settings: Settings) -> Parts:
+        """All parts of one process."""
+        documents = DocumentStore(settings.documents)
+        connections = Connections(Secrets({"env": read_environment, "file": read_file}))
+        return cls(client, settings, documents, connections, Routes(documents))
+
+
+@dataclass(frozen=True)
+class Service:
+    """What one task queue of a process serves."""
+
+    queue: str
+    """Without the prefix: `extract`, `control`, `snapshot` …"""
+    activities: list[Activity]
+    slots: int
+    """Activities at once."""
+    workflows: tuple[type, ...] = ()

@@ -1,0 +1,1 @@
+"""What each stage serves, one module each, imported only by workers that serve it."""

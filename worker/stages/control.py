@@ -1,0 +1,60 @@
+"""Control: workflows, short activities around the config store, preflight, and the keepers of snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from activities.certificate import CertificateActivities
+from activities.plan import PlanActivities
+from activities.preflight import PreflightActivities
+from activities.resources.evidence import Evidence
+from activities.resources.reachability import Reachability
+from activities.resources.staging import LocalStaging
+from activities.resources.survey import Survey
+from activities.snapshot import SnapshotActivities
+from activities.status import StatusActivities
+from activities.transformations.chain import bind_chain
+from core.config_store.sessions import open_engine
+from core.config_store.store import ConfigStore
+from worker.parts import Activity, Parts, Service
+from workflows.migration_job import MigrationJob
+from workflows.plan_job import PlanJob
+from workflows.table_migration import TableMigration
+
+SLOTS = 50
+KEEPERS_AT_ONCE = 1000
+"""A keeper is one idle session; it has a queue of its own so that it takes no other activity's slot."""
+WORKFLOWS = (MigrationJob, TableMigration, PlanJob)
+
+
+@asynccontextmanager
+async def services(parts: Parts) -> AsyncIterator[list[Service]]:
+    """Migrations of the config store are applied before the first job is served."""
+    store = ConfigStore(open_engine(parts.settings.config_store))
+    try:
+        await store.upgrade()
+        keeper = SnapshotActivities(parts.connections, parts.routes, parts.client)
+        yield [
+            Service("control", _activities(parts, store), SLOTS, WORKFLOWS),
+            Service("snapshot", [keeper.keep_snapshot], KEEPERS_AT_ONCE),
+        ]
+    finally:
+        await store.close()
+
+
+def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
+    reachability = Reachability(parts.connections)
+    survey = Survey(parts.connections, bind_chain)
+    preflight = PreflightActivities(store, parts.connections, reachability, survey, parts.routes)
+    status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
+    certificate = CertificateActivities(store, Evidence(parts.documents, parts.routes), parts.connections)
+    plan = PlanActivities(reachability, survey, parts.documents)
+    return [
+        preflight.check_connections,
+        preflight.survey_tables,
+        status.record_status,
+        status.record_outcome,
+        certificate.write_certificate,
+        plan.plan_job,
+    ]

@@ -1,0 +1,17 @@
+"""Extract: reading the source."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from activities.extract import ExtractActivities
+from activities.resources.staging import LocalStaging
+from worker.parts import Parts, Service
+
+
+@asynccontextmanager
+async def services(parts: Parts) -> AsyncIterator[list[Service]]:
+    """The queue `extract`."""
+    extract = ExtractActivities(parts.connections, parts.routes, LocalStaging(parts.settings.staging))
+    yield [Service("extract", [extract.extract_batches, extract.count_source], parts.settings.extract_slots)]

@@ -1,0 +1,18 @@
+"""Transform: changing rows in staging."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from activities.resources.row_changes import RowChanges
+from activities.resources.staging import LocalStaging
+from activities.transform import TransformActivities
+from worker.parts import Parts, Service
+
+
+@asynccontextmanager
+async def services(parts: Parts) -> AsyncIterator[list[Service]]:
+    """The queue `transform`."""
+    transform = TransformActivities(parts.routes, LocalStaging(parts.settings.staging), RowChanges(parts.routes))
+    yield [Service("transform", [transform.transform_batches], parts.settings.transform_slots)]

@@ -1,0 +1,21 @@
+"""Validate: proving the destination."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from activities.resources.difference_search import DifferenceSearch
+from activities.resources.evidence import Evidence
+from activities.resources.row_changes import RowChanges
+from activities.validate import ValidateActivities
+from worker.parts import Parts, Service
+
+
+@asynccontextmanager
+async def services(parts: Parts) -> AsyncIterator[list[Service]]:
+    """The queue `validate`."""
+    differences = DifferenceSearch(parts.connections, parts.routes, RowChanges(parts.routes), parts.documents)
+    evidence = Evidence(parts.documents, parts.routes)
+    validate = ValidateActivities(parts.connections, parts.routes, evidence, differences)
+    yield [Service("validate", [validate.validate_table], parts.settings.validate_slots)]
