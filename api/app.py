@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -26,6 +27,7 @@ from core.temporal_client import connect
 
 PATIENCE_SECONDS = 60.0
 CLOSING_SECONDS = 3
+PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
 ROUTERS = (jobs.router, job_commands.router, job_progress.router, catalog.router, health.router)
 
 
@@ -38,7 +40,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         summary="Durable, proved batch migration of databases",
         version=version("sterna"),
         lifespan=_reconciling(Reconciler(store, client, starter)),
-        responses={"default": {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}},
+        responses={status: PROBLEM for status in ("default", 422)},
     )
     app.state.parts = Parts(
         settings=settings,

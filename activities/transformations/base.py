@@ -51,8 +51,12 @@ class TransformedColumn:
 
     @property
     def form(self) -> str:
-        """How the digest sees the values: equal floating point numbers may be spelled differently."""
-        return FLOAT_FORMS.get(self.native.base, "text")
+        """How the digest sees the values. Equal floating point numbers may be spelled differently; a domain over
+        numeric gives a computed number the scale that it keeps to itself."""
+        base = self.native.base
+        if base == "numeric" and self.base_type and self.values_changed:
+            return "decimal"
+        return FLOAT_FORMS.get(base, "text")
 
 
 class BoundStep(ABC):

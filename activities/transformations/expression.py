@@ -104,12 +104,12 @@ class _Query:
         self._syntax = syntax
         self._type = engine_type(result.native)
         self._leaves: list[str] = []
-        self._computed_with: set[str] = set()
+        self._computed_with: set[int] = set()
         self._operands = {name: _operand(name, columns) for name in column_names(syntax.root)}
+        self.operands = list({operand.position: operand for operand in self._operands.values()}.values())
         text = self._text(syntax.root)
         self._check_leaves()
-        self.operands = list(self._operands.values())
-        self.typed = [operand for name, operand in self._operands.items() if name in self._computed_with]
+        self.typed = [operand for operand in self.operands if operand.position in self._computed_with]
         inner = [operand.text for operand in self.operands] or ["row_number"]
         inner += [f"{operand.type.read(operand.text)} AS {operand.value}" for operand in self.typed]
         self.sql = f"SELECT CAST({text} AS VARCHAR) AS result FROM (SELECT {', '.join(inner)} FROM batch)"
@@ -134,18 +134,18 @@ class _Query:
 
     def _value(self, node: Node) -> str:
         """SQL of a part that is computed."""
-        self._computed_with.update(column_names(node))
+        self._computed_with.update(self._operands[name].position for name in column_names(node))
         return self._syntax.sql(with_columns(node, lambda name: self._operands[name].value))
 
     def _check_leaves(self) -> None:
         """Lets the engine bind every computed part to an empty table of the operands' types."""
-        declared = [f"{operand.value} {operand.type.sql}" for operand in self._operands.values()]
+        declared = [f"{operand.value} {operand.type.sql}" for operand in self.operands]
         with self.engine.cursor() as session:
             session.execute(f"CREATE TEMP TABLE probe ({', '.join([*declared, 'row_number INTEGER'])})")
             for leaf in self._leaves:
-                self._check_type(_type_of(session, leaf, self._operands))
+                self._check_type(_type_of(session, leaf, self.operands))
             for condition in self._conditions(self._syntax.root):
-                self._check_condition(_type_of(session, condition, self._operands))
+                self._check_condition(_type_of(session, condition, self.operands))
 
     def _conditions(self, node: Node) -> list[str]:
         if node["class"] == "CASE":
@@ -240,13 +240,13 @@ def _same_text(column: TransformedColumn, result: TransformedColumn) -> bool:
     return column.native == result.native and engine_type(column.native) != OPAQUE
 
 
-def _type_of(session: duckdb.DuckDBPyConnection, part: str, operands: dict[str, _Operand]) -> str:
+def _type_of(session: duckdb.DuckDBPyConnection, part: str, operands: Sequence[_Operand]) -> str:
     try:
         session.execute(f"SELECT {part} FROM probe").fetchall()
         described = session.execute(f"DESCRIBE SELECT {part} AS part FROM probe").fetchone()
     except duckdb.Error as error:
         message = re.split(r"\n\n|\. You might need|\n\tCandidate", str(error))[0]
-        for operand in operands.values():
+        for operand in operands:
             message = re.sub(rf"\b{operand.value}\b", operand.column.name, message)
         raise InvalidConfiguration(
             f"the expression does not fit the columns' types: {' '.join(message.split())}",

@@ -162,7 +162,7 @@ def engine_type(native: NativeType) -> EngineType:
         fits = native.modifiers and 0 <= native.modifiers[1] <= native.modifiers[0] <= 38
         return _numeric(native) if fits else UNBOUNDED_NUMERIC
     if native.padded:
-        return _padded(native.modifiers[0] if native.modifiers else 0)
+        return _padded(native.modifiers[0]) if native.modifiers else OPAQUE
     if native.textual:
         return TEXT
     return KEPT if native.base in KEPT_TEXT else OPAQUE

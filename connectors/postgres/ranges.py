@@ -91,7 +91,8 @@ def page_segment(leaf: Leaf, rows: int, page_bytes: int, batch_rows: int | None,
     page_cost = page_bytes + leaf.toast / pages if pages else page_bytes
     rows_per_batch = batch_rows if batch_rows is not None else batch_bytes / page_cost * density
     pages_per_batch = int(rows_per_batch / density)
-    items = min(most_items, int(density * ITEMS_MARGIN) + 1)
+    # The last page may be almost empty, so it does not count here.
+    items = min(most_items, int(rows / max(pages - 1, 1) * ITEMS_MARGIN) + 1)
     items_per_slice = max(1, int(rows_per_batch))
     slices = -(-items // items_per_slice)
     if pages_per_batch >= 1 or slices == 1:

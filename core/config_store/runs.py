@@ -86,11 +86,7 @@ class Runs(Transactions):
         """
         async with self.transaction() as session:
             job = await lock_job(session, told.job_id)
-            run = await session.get(MigrationRun, (job.job_id, told.run), populate_existing=True)
-            if run is None:
-                run = MigrationRun(job_id=job.job_id, run=told.run, start_token=new_id())
-                session.add(run)
-                job.current_run = max(job.current_run, told.run)
+            run = await _run_row(session, job.job_id, told.run)
             run.status = told.status
             run.attention = told.attention
             run.certificate = told.certificate or run.certificate

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +18,7 @@ import pytest
 import uvicorn
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
-from activities.failures import TypedFailures
 from api.app import create_app
 from api.job_start import JobStarter
 from api.reconciler import Reconciler
@@ -24,10 +26,8 @@ from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
 from core.settings import Settings
-from core.temporal_client import task_queue
-from deploy.local.postgres_server import PostgresServer, free_port
+from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from tests.conftest import NewDatabase, connect
-from worker import registration
 
 Json = dict[str, Any]
 
@@ -101,29 +101,62 @@ async def api(settings: Settings, store: ConfigStore, client: Client) -> AsyncIt
         yield http
 
 
-@pytest.fixture
-async def workers(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[None]:
-    """The product's workers of all stages, in this process."""
-    parts = registration.Parts.build(client, settings)
-    served = {
-        "control": registration.control_activities(parts, store),
-        "snapshot": registration.snapshot_activities(parts),
-        "extract": registration.extract_activities(parts),
-        "transform": registration.transform_activities(parts),
-        "load": registration.load_activities(parts),
-        "validate": registration.validate_activities(parts),
+@dataclass(frozen=True)
+class Live:
+    """A whole service: API, config store and a worker process that serves every stage."""
+
+    settings: Settings
+    store: ConfigStore
+    api: httpx.AsyncClient
+    reconciler: Reconciler
+
+
+@pytest.fixture(scope="session")
+async def live(
+    postgres: PostgresServer, new_database: NewDatabase, client: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Live]:
+    """One for all tests: each has jobs of its own."""
+    folder = tmp_path_factory.mktemp("live")
+    settings = private_settings(postgres, new_database(), folder)
+    with worker_process(settings, client, folder / "worker.log"):
+        async with open_store(settings) as store, running_api(settings, store, client) as api:
+            starter = JobStarter(store, client, settings.task_queue_prefix)
+            yield Live(settings, store, api, Reconciler(store, client, starter))
+
+
+@contextmanager
+def worker_process(settings: Settings, client: Client, log: Path) -> Iterator[None]:
+    """The product's worker as its own process, stopped at the end of the block."""
+    program = (
+        "from core.settings import Settings; from worker.main import run;"
+        "run(['control', 'extract', 'transform', 'load', 'validate'], Settings())"
+    )
+    environment = {
+        **os.environ,
+        "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+        "STERNA_CONFIG_STORE": settings.config_store,
+        "STERNA_DOCUMENTS": str(settings.documents),
+        "STERNA_STAGING": str(settings.staging),
+        "STERNA_TASK_QUEUE_PREFIX": settings.task_queue_prefix,
     }
-    async with AsyncExitStack() as running:
-        for stage, activities in served.items():
-            worker = Worker(
-                client,
-                task_queue=task_queue(settings.task_queue_prefix, stage),  # type: ignore[arg-type]
-                activities=activities,
-                workflows=registration.WORKFLOWS if stage == "control" else (),
-                interceptors=[TypedFailures()],
-            )
-            await running.enter_async_context(worker)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            preexec_fn=end_with_parent,
+        )
+    try:
         yield
+        assert process.poll() is None, f"the worker died: {log.read_text()[-2000:]}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture

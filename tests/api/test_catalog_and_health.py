@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from api.job_start import JobStarter
+from api.reconciler import Reconciler
 from core.config_store.store import ConfigStore
 from core.errors import Unavailable
 from core.settings import Settings
 from core.temporal_client import connect
-from deploy.local.postgres_server import free_port
-from tests.api.conftest import running_api
+from deploy.local.postgres_server import PostgresServer, free_port
+from tests.api.conftest import Json, open_store, running_api
+from tests.api.cuttable_line import CuttableLine
 
 
 async def test_connectors_are_listed_with_capabilities_and_schemas(api: httpx.AsyncClient) -> None:
@@ -38,29 +40,45 @@ async def test_a_whole_service_is_alive_and_ready(api: httpx.AsyncClient) -> Non
     assert (ready.status_code, ready.json()["parts"]) == (200, {"configStore": "ok", "temporal": "ok"})
 
 
-async def test_a_service_without_its_parts_is_alive_but_not_ready(
-    settings: Settings, store: ConfigStore, temporal: WorkflowEnvironment
+async def test_an_outage_of_temporal_is_shown_and_survived(
+    settings: Settings, store: ConfigStore, temporal: WorkflowEnvironment, request_body: Json
 ) -> None:
-    client = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True, data_converter=temporal.client.data_converter)
-    async with running_api(settings, store, client) as api:
-        ready = await api.get("/readyz")
-        assert (ready.status_code, ready.json()["parts"]["configStore"]) == (503, "ok")
-        assert "Temporal" in ready.json()["parts"]["temporal"]
-        assert (await api.get("/healthz")).status_code == 200
+    async with CuttableLine(temporal.client.service_client.config.target_host) as line:
+        client = await connect(address=line.address)
+        async with running_api(settings, store, client) as api:
+            assert (await api.get("/readyz")).status_code == 200
+            await line.cut()
+            ready = await api.get("/readyz")
+            assert (ready.status_code, ready.json()["parts"]["configStore"]) == (503, "ok")
+            assert "Temporal does not answer" in ready.json()["parts"]["temporal"]
+            assert (await api.get("/healthz")).status_code == 200
+            posted = await api.post("/api/jobs", json=request_body)
+            assert (posted.status_code, posted.json()["status"]) == (201, "ACTIVE")
+            assert "Temporal has not taken the job" in posted.json()["attention"]
+            job_id = posted.json()["jobId"]
+            refused = await api.post(f"/api/jobs/{job_id}/pause")
+            assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
+            await line.mend()
+            await Reconciler(store, client, JobStarter(store, client, settings.task_queue_prefix)).reconcile()
+            assert (await api.get(f"/api/jobs/{job_id}")).json()["attention"] is None
+    await temporal.client.get_workflow_handle(f"migration/{job_id}").describe()
 
 
-async def test_a_job_posted_while_temporal_is_away_is_kept_and_says_so(
-    settings: Settings, store: ConfigStore, temporal: WorkflowEnvironment, request_body: dict[str, object]
+async def test_an_outage_of_the_config_store_is_a_problem_that_says_so(
+    settings: Settings, temporal: WorkflowEnvironment, postgres: PostgresServer
 ) -> None:
-    away = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True, data_converter=temporal.client.data_converter)
-    async with running_api(settings, store, away) as api:
-        answer = await api.post("/api/jobs", json=request_body)
-        assert (answer.status_code, answer.json()["status"]) == (201, "ACTIVE")
-        assert "Temporal has not taken the job" in answer.json()["attention"]
-        job_id = answer.json()["jobId"]
-    async with running_api(settings.model_copy(update={"api_port": free_port()}), store, temporal.client) as api:
-        await api.get("/healthz")
-        await temporal.client.get_workflow_handle(f"migration/{job_id}").describe()
+    host = f"127.0.0.1:{postgres.port}"
+    async with CuttableLine(host) as line:
+        through = settings.model_copy(update={"config_store": settings.config_store.replace(host, line.address)})
+        async with open_store(through) as store, running_api(through, store, temporal.client) as api:
+            assert (await api.get("/api/jobs")).status_code == 200
+            await line.cut()
+            away = await api.get("/api/jobs")
+            assert (away.status_code, away.headers["content-type"]) == (503, "application/problem+json")
+            assert "config store" in away.json()["detail"]
+            assert "config store" in (await api.get("/readyz")).json()["parts"]["configStore"]
+            await line.mend()
+            assert (await api.get("/api/jobs")).status_code == 200
 
 
 async def test_the_documentation_is_served(api: httpx.AsyncClient) -> None:

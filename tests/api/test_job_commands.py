@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from temporalio.client import Client
@@ -11,13 +13,19 @@ from core.config_store.store import ConfigStore
 from core.job_spec import JobSpec
 from core.settings import Settings
 from deploy.local.postgres_server import PostgresServer
-from tests.api.conftest import Json, status_becomes, until
+from tests.api.conftest import Json, Live, running_api, status_becomes, until
 from tests.config_store.specs import sample
 from tests.conftest import connect
 
 
 @pytest.fixture
-async def waiting_job(api: httpx.AsyncClient, workers: None, request_body: Json) -> str:
+def api(live: Live) -> httpx.AsyncClient:
+    """HTTP to a whole service."""
+    return live.api
+
+
+@pytest.fixture
+async def waiting_job(api: httpx.AsyncClient, request_body: Json) -> str:
     """A job that waits in preflight, because its source database does not exist."""
     request_body["source"]["database"] = "no_such_database"
     job_id: str = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
@@ -68,7 +76,7 @@ async def test_retry_wakes_a_waiting_job_once_its_database_is_there(
 
 
 async def test_a_finished_job_can_run_again(
-    api: httpx.AsyncClient, workers: None, request_body: Json, postgres: PostgresServer, databases: tuple[str, str]
+    api: httpx.AsyncClient, request_body: Json, postgres: PostgresServer, databases: tuple[str, str]
 ) -> None:
     request_body["options"] = {"loadMode": "replace"}
     job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
@@ -89,13 +97,16 @@ async def test_commands_to_a_draft_are_refused(api: httpx.AsyncClient, request_b
 
 
 async def test_retry_without_a_worker_is_told_as_unavailable(
-    api: httpx.AsyncClient, request_body: Json, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    store: ConfigStore,
+    client: Client,
+    request_body: Json,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from datetime import timedelta
-
     monkeypatch.setattr("api.job_control.UPDATE_TIMEOUT", timedelta(seconds=1))
-    job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
-    answer = await api.post(f"/api/jobs/{job_id}/retry")
+    async with running_api(settings, store, client) as api:
+        job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
+        answer = await api.post(f"/api/jobs/{job_id}/retry")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "control" in answer.json()["remedy"]
 
@@ -119,7 +130,7 @@ async def test_a_start_that_was_not_written_down_is_not_repeated(
     await reconciler.reconcile()
     handle = client.get_workflow_handle(f"migration/{job_id}")
     first = await handle.describe()
-    await handle.terminate("gone before the API could write it down")
+    await handle.terminate(reason="gone before the API could write it down")
     with connect(postgres, settings.config_store.rpartition("/")[2]) as session:
         session.execute("UPDATE migration_run SET workflow_run_id = NULL")
     await reconciler.reconcile()
@@ -130,19 +141,19 @@ async def test_a_start_that_was_not_written_down_is_not_repeated(
 async def test_a_workflow_terminated_from_outside_closes_its_job_and_can_be_retried(
     api: httpx.AsyncClient,
     client: Client,
-    reconciler: Reconciler,
+    live: Live,
     waiting_job: str,
     postgres: PostgresServer,
     databases: tuple[str, str],
 ) -> None:
-    await client.get_workflow_handle(f"migration/{waiting_job}").terminate("by a careless hand")
-    await reconciler.reconcile()
+    await client.get_workflow_handle(f"migration/{waiting_job}").terminate(reason="by a careless hand")
+    await live.reconciler.reconcile()
     job = (await api.get(f"/api/jobs/{waiting_job}")).json()
     assert job["status"] == "FAILED"
     assert "by a careless hand" in job["attention"]
     retried = await api.post(f"/api/jobs/{waiting_job}/retry")
     assert (retried.status_code, retried.json()["status"], retried.json()["run"]) == (202, "ACTIVE", 1)
-    await reconciler.reconcile()
+    await live.reconciler.reconcile()
     assert (await api.get(f"/api/jobs/{waiting_job}")).json()["status"] == "ACTIVE"
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from core.settings import Settings
 from deploy.local.postgres_server import PostgresServer
-from tests.api.conftest import Json, status_becomes
+from tests.api.conftest import Json, Live, status_becomes
 from tests.conftest import connect
 
 
@@ -28,50 +28,44 @@ async def _events(api: httpx.AsyncClient, job_id: str) -> list[tuple[str, Json]]
 
 
 async def test_a_job_is_followed_to_its_certificate(
-    api: httpx.AsyncClient, workers: None, request_body: Json, postgres: PostgresServer, databases: tuple[str, str]
+    live: Live, request_body: Json, postgres: PostgresServer, databases: tuple[str, str]
 ) -> None:
-    job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
-    none_yet = await api.get(f"/api/jobs/{job_id}/certificate")
-    events = await _events(api, job_id)
+    job_id = (await live.api.post("/api/jobs", json=request_body)).json()["jobId"]
+    none_yet = await live.api.get(f"/api/jobs/{job_id}/certificate")
+    events = await _events(live.api, job_id)
     assert [name for name, _ in events[:-1]] == ["progress"] * (len(events) - 1)
     name, last = events[-1]
     assert (name, last["status"], last["rows"]) == ("done", "COMPLETED", 1010)
     assert {table["status"] for table in last["tables"]} == {"COMPLETED"}
     assert all(table["proved"] for table in last["tables"])
-    assert (await api.get(f"/api/jobs/{job_id}/progress")).json() == last
-    certificate = await api.get(f"/api/jobs/{job_id}/certificate")
+    assert (await live.api.get(f"/api/jobs/{job_id}/progress")).json() == last
+    certificate = await live.api.get(f"/api/jobs/{job_id}/certificate")
     assert (certificate.status_code, certificate.headers["content-type"]) == (200, "application/json")
     assert certificate.json()
     assert (none_yet.status_code, none_yet.headers["content-type"]) == (404, "application/problem+json")
-    assert (await api.get(f"/api/jobs/{job_id}/certificate", params={"run": 2})).status_code == 404
+    assert (await live.api.get(f"/api/jobs/{job_id}/certificate", params={"run": 2})).status_code == 404
     with connect(postgres, databases[1]) as session:
         assert session.execute("SELECT count(*) FROM notes").fetchone() == (10,)
 
 
-async def test_a_watcher_who_comes_late_gets_the_end_at_once(
-    api: httpx.AsyncClient, workers: None, request_body: Json
-) -> None:
-    job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
-    await status_becomes(api, job_id, "COMPLETED")
-    events = await _events(api, job_id)
+async def test_a_watcher_who_comes_late_gets_the_end_at_once(live: Live, request_body: Json) -> None:
+    job_id = (await live.api.post("/api/jobs", json=request_body)).json()["jobId"]
+    await status_becomes(live.api, job_id, "COMPLETED")
+    events = await _events(live.api, job_id)
     assert [name for name, _ in events] == ["done"]
 
 
-async def test_deleting_a_finished_job_deletes_its_documents(
-    api: httpx.AsyncClient, workers: None, request_body: Json, settings: Settings
-) -> None:
-    job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
-    await status_becomes(api, job_id, "COMPLETED")
-    assert any(Path(settings.documents, "jobs", job_id).rglob("*.json"))
-    assert (await api.delete(f"/api/jobs/{job_id}")).status_code == 204
-    assert not Path(settings.documents, "jobs", job_id).exists()
+async def test_deleting_a_finished_job_deletes_its_documents(live: Live, request_body: Json) -> None:
+    job_id = (await live.api.post("/api/jobs", json=request_body)).json()["jobId"]
+    await status_becomes(live.api, job_id, "COMPLETED")
+    assert any(Path(live.settings.documents, "jobs", job_id).rglob("*.json"))
+    assert (await live.api.delete(f"/api/jobs/{job_id}")).status_code == 204
+    assert not Path(live.settings.documents, "jobs", job_id).exists()
 
 
 async def test_without_a_worker_progress_says_so(
     api: httpx.AsyncClient, request_body: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import timedelta
-
     monkeypatch.setattr("api.job_progress.JOB_TIMEOUT", timedelta(seconds=1))
     job_id = (await api.post("/api/jobs", json=request_body)).json()["jobId"]
     progress = (await api.get(f"/api/jobs/{job_id}/progress")).json()

@@ -62,6 +62,12 @@ async def test_word_about_a_job_that_is_gone_is_not_found(store: ConfigStore, jo
         await store.record_status(StatusUpdate(job_id=job_id, run=1, status=JobStatus.FAILED))
 
 
+async def test_word_about_a_run_that_never_began_is_not_found(store: ConfigStore, job_id: str) -> None:
+    with pytest.raises(NotFound, match="no run 1"):
+        await store.record_status(StatusUpdate(job_id=job_id, run=1, status=JobStatus.ACTIVE))
+    assert (await store.get_job(job_id)).status is JobStatus.DRAFT
+
+
 async def test_retry_continues_the_failed_run_under_a_new_token(store: ConfigStore, job_id: str) -> None:
     begun = await store.begin_run(job_id)
     with pytest.raises(Conflict, match="nothing to retry"):

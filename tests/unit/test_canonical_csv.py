@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pyarrow as pa
 import pytest
@@ -20,8 +22,9 @@ HARD_VALUES = [
 
 
 @pytest.fixture
-def session(postgres: PostgresServer, new_database: NewDatabase) -> Session:
-    return connect(postgres, new_database())
+def session(postgres: PostgresServer, new_database: NewDatabase) -> Iterator[Session]:
+    with connect(postgres, new_database()) as opened:
+        yield opened
 
 
 def copy_out(session: Session, query: str) -> bytes:

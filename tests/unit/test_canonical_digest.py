@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import psycopg
 import pyarrow as pa
@@ -28,8 +29,9 @@ SQL_FORMS = {
 
 
 @pytest.fixture
-def session(postgres: PostgresServer, new_database: NewDatabase) -> Session:
-    return connect(postgres, new_database())
+def session(postgres: PostgresServer, new_database: NewDatabase) -> Iterator[Session]:
+    with connect(postgres, new_database()) as opened:
+        yield opened
 
 
 def columns_of(session: Session, table: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pyarrow as pa
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from activities.transformations.base import TransformedColumn
 from activities.transformations.chain import bind_chain
 from connectors.arrow_text import CsvReader, batch_to_csv
+from connectors.base import DigestColumn
+from connectors.canonical import digest_batch
 from connectors.postgres.session import EXACT_SETTINGS
 from core.job_spec import TransformationSpec
 from core.schema import Column
@@ -82,15 +86,15 @@ COMPUTED = {
 
 
 @pytest.fixture(scope="module")
-def session(postgres: PostgresServer, new_database: NewDatabase) -> Session:
-    opened = connect(postgres, new_database())
-    for name, value in EXACT_SETTINGS.items():
-        if name not in ("search_path", "client_encoding"):
-            opened.execute(f"SET {name} = '{value}'")
-    opened.execute("CREATE TYPE mood AS ENUM ('sad', 'very happy')")
-    opened.execute("CREATE DOMAIN positive AS numeric(8,2) CHECK (VALUE > 0)")
-    opened.execute("CREATE TYPE spot AS (x integer, y text)")
-    return opened
+def session(postgres: PostgresServer, new_database: NewDatabase) -> Iterator[Session]:
+    with connect(postgres, new_database()) as opened:
+        for name, value in EXACT_SETTINGS.items():
+            if name not in ("search_path", "client_encoding"):
+                opened.execute(f"SET {name} = '{value}'")
+        opened.execute("CREATE TYPE mood AS ENUM ('sad', 'very happy')")
+        opened.execute("CREATE DOMAIN positive AS numeric(8,2) CHECK (VALUE > 0)")
+        opened.execute("CREATE TYPE spot AS (x integer, y text)")
+        yield opened
 
 
 def column_of(native: str) -> Column:
@@ -136,6 +140,23 @@ def test_a_column_that_is_computed_with_keeps_its_value(session: Session, native
     before, after = pass_through(session, native, COMPUTED[native], HARD[native])
     if native not in ("real", "double precision"):
         assert before == after
+
+
+def test_a_number_computed_for_a_domain_is_hashed_without_its_scale(session: Session) -> None:
+    spec = TransformationSpec.model_validate(
+        {"type": "EXPRESSION", "column": "c", "expression": "CAST(c AS DECIMAL(10,3)) * 2"}
+    )
+    chain = bind_chain([spec], [TransformedColumn.of(column_of("positive"))])
+    digest = digest_batch(
+        chain.apply(pa.record_batch({"c": ["1.50", None]})), [DigestColumn("c", chain.columns[0].form)]
+    )
+    session.execute("DROP TABLE IF EXISTS d")
+    session.execute("CREATE TABLE d (c positive)")
+    session.execute("INSERT INTO d VALUES (3.000), (NULL)")
+    with session.cursor() as cursor, cursor.copy("COPY d TO STDOUT (FORMAT csv)") as copy:
+        stored = CsvReader(["c"], ["positive"]).parse(b"".join(copy))[0]
+    assert stored.column(0).to_pylist() == ["3.00", None]
+    assert digest == digest_batch(stored, [DigestColumn("c", "decimal")])
 
 
 def test_moments_that_the_engine_can_hold_are_printed_as_the_server_prints_them(session: Session) -> None:

@@ -92,6 +92,7 @@ def compute(expression: str, result: str | None = "text", column: str = "made", 
         ("'last' -- a comment", "text", ["last", "last"]),
         ('"Id"', "text", ["other", None]),
         ("NAME", "text", ["Ann", None]),
+        ("upper(NAME) || name || Name", "text", ["ANNAnnAnn", None]),
     ],
 )
 def test_an_expression_gives_the_text_that_the_database_prints(
