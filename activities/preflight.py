@@ -61,12 +61,8 @@ class PreflightActivities:
                     f"the job names {len(specs)} tables, at most {MOST_TABLES} fit into one",
                     remedy="Split it by schema or pattern",
                 )
-            tables = {
-                table.table_id: spec
-                for table, spec in zip(stored, specs, strict=True)
-                if given.only is None or table.table_id in given.only
-            }
-            surveyed = await self._survey.look(given.job_id, given.run, job, tables)
+            tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
+            surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only)
         return JobPlan(
             name=job.name,
             source=source,

@@ -104,7 +104,7 @@ class Health(Model):
 def job_view(job: StoredJob) -> JobView:
     """The job for people. A run whose workflow has not begun says so."""
     latest = job.latest_run
-    summary = JobSummary.model_validate(job.model_dump(include=set(JobSummary.model_fields)))
+    summary = job.summary
     if summary.attention is None and latest and not latest.status.final and latest.workflow_run_id is None:
         summary.attention = "Temporal has not taken the job yet; it is tried again every 15 s"
     return JobView(

@@ -302,10 +302,12 @@ class CreatesTables(ABC):
         source: TableSchema,
         destination: TableName,
         renames: dict[str, str],
-        table_renames: dict[TableName, TableName],
+        table_renames: Mapping[TableName, TableName],
+        column_renames: Mapping[TableName, Mapping[str, str]],
     ) -> TableDdl:
         """DDL for the table, with `renames` of columns; columns missing from `renames` are not carried.
-        `table_renames` says what the job's other tables are called, for foreign keys. Pure: no session."""
+        `table_renames` and `column_renames` say what the job's other tables and their columns are called, for foreign
+        keys. Pure: no session."""
 
     @abstractmethod
     async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:

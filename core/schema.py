@@ -49,7 +49,7 @@ class Column(Model):
     """Quoted, schema-qualified, only where it differs from the type's default."""
     comment: str | None = None
     base_type: str = ""
-    """The native type under a domain, without modifiers, by the catalog's internal name (`int4`, `numeric`, `_text`)."""
+    """The native type under a domain, without modifiers, by the catalog's internal name (`int4`, `_text`)."""
     kind: Literal["base", "domain", "enum", "composite", "range", "array", "pseudo"] = "base"
     modifier: int = -1
     """The catalog's type modifier (`atttypmod`), -1 where there is none."""
@@ -195,6 +195,8 @@ class Statement(Model):
 class TableDdl(Model):
     """All that creates one destination table, in the order of execution."""
 
+    table: TableName | None = None
+    """None where nothing is to be created."""
     schemas: list[Statement] = Field(default_factory=list)
     extensions: list[Statement] = Field(default_factory=list)
     types: list[TypeDefinition] = Field(default_factory=list)

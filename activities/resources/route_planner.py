@@ -34,6 +34,29 @@ class PlannedTable:
     destination_name: TableName
     existing: TableSchema | None
 
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"{self.source.name} → {self.destination_name}"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A table whose transformations are bound."""
+
+    table: PlannedTable
+    read: Sequence[Column]
+    chain: BoundChain
+
+    @property
+    def renames(self) -> dict[str, str]:
+        """Destination names of all columns that the destination has: carried, generated and made ones."""
+        names = {step.source: step.name for step in self.chain.columns if step.source is not None}
+        if self.table.spec.columns is None:
+            generated = (column.name for column in self.table.source.columns if column.generated is not None)
+            names |= {name: name for name in generated}
+        return names | {step.name: step.name for step in self.chain.columns if step.source is None}
+
 
 class RoutePlanner:
     """Builds routes for one run. Pure: catalogs and range plans are given."""
@@ -54,17 +77,22 @@ class RoutePlanner:
         self._destination = destination
         self._bind_chain = bind_chain
 
-    def route(self, table: PlannedTable, plan: RangePlan, table_renames: dict[TableName, TableName]) -> TableRoute:
-        """The table's route. Raises InvalidConfiguration, NotFound with table, column and remedy."""
+    def draft(self, table: PlannedTable) -> Draft:
+        """Binds the table's transformations. Raises InvalidConfiguration, NotFound with table, column and remedy."""
         read = self._read_columns(table)
         chain = self._bind_chain(table.spec.transformations, [TransformedColumn.of(column) for column in read])
         self._refuse_masked_keys(table, chain)
-        shaped = _shape(table, chain.columns)
-        arrow = chain.needs_values or self._source_can.native_format != self._destination_can.native_format
+        return Draft(table, read, chain)
+
+    def route(self, draft: Draft, plan: RangePlan, others: Sequence[Draft]) -> TableRoute:
+        """The table's route; `others` are all tables of the job, for foreign keys. Raises as `draft`."""
+        table, steps = draft.table, draft.chain.columns
+        shaped = _shape(table, steps)
+        arrow = draft.chain.needs_values or self._source_can.native_format != self._destination_can.native_format
         arrivals = self._arrivals(table, shaped)
         algorithm = self._algorithm(arrow, shaped, arrivals)
         load_mode = table.spec.load_mode or self._job.options.load_mode
-        ddl = self._ddl(table, shaped, chain.columns, table_renames, load_mode)
+        ddl = self._ddl(draft, shaped, others, load_mode)
         return TableRoute(
             job_id=self._job_id,
             table_id=table.table_id,
@@ -74,18 +102,18 @@ class RoutePlanner:
             source_table=table.source.name,
             destination_table=table.destination_name,
             source_schema=table.source,
-            read_columns=[column.name for column in read],
+            read_columns=[column.name for column in draft.read],
             columns=[
                 self._column_route(step, source, arrival, algorithm, arrow)
-                for step, source, arrival in zip(chain.columns, shaped, arrivals, strict=True)
+                for step, source, arrival in zip(steps, shaped, arrivals, strict=True)
             ],
             path="arrow" if arrow else "native",
-            as_text=not arrow and not all(map(self._travels_as_bytes, shaped, arrivals)),
+            as_text=not arrow and not all(map(_travels_as_bytes, shaped, arrivals)),
             digest_algorithm=algorithm,
             transformations=table.spec.transformations,
             where_clause=table.spec.where_clause,
             load_mode=load_mode,
-            upsert_keys=self._upsert_keys(table, ddl, load_mode),
+            upsert_keys=_upsert_keys(draft, load_mode),
             plan=plan,
             ddl=ddl,
             create_table=table.existing is None,
@@ -179,24 +207,11 @@ class RoutePlanner:
             }
         )
 
-    def _travels_as_bytes(self, column: Column, arrival: Column) -> bool:
-        return _same_type(column, arrival) and column.portable
-
-    def _ddl(
-        self,
-        table: PlannedTable,
-        shaped: Sequence[Column],
-        steps: Sequence[TransformedColumn],
-        table_renames: dict[TableName, TableName],
-        load_mode: str,
-    ) -> TableDdl:
+    def _ddl(self, draft: Draft, shaped: Sequence[Column], others: Sequence[Draft], load_mode: str) -> TableDdl:
         if not self._job.options.create_tables:
             return TableDdl()
-        renames = {step.source: step.name for step in steps if step.source is not None}
-        if table.spec.columns is None:
-            renames |= {column.name: column.name for column in table.source.columns if column.generated is not None}
+        table, steps = draft.table, draft.chain.columns
         made = [column for column, step in zip(shaped, steps, strict=True) if step.source is None]
-        renames |= {column.name: column.name for column in made}
         changed = {step.source: column for column, step in zip(shaped, steps, strict=True) if step.source is not None}
         columns = [
             changed[column.name].model_copy(update={"name": column.name}) if column.name in changed else column
@@ -204,28 +219,39 @@ class RoutePlanner:
         ]
         schema = table.source.model_copy(update={"columns": columns + made})
         assert isinstance(self._destination, CreatesTables)
-        ddl = self._destination.table_ddl(schema, table.destination_name, renames, table_renames)
+        ddl = self._destination.table_ddl(
+            schema,
+            table.destination_name,
+            draft.renames,
+            {other.table.source.name: other.table.destination_name for other in others},
+            {other.table.source.name: other.renames for other in others},
+        )
         if load_mode == "upsert" and table.existing is None and schema.primary_key is not None:
             ddl = ddl.model_copy(update={"tables": [*ddl.tables, ddl.keys[0]], "keys": ddl.keys[1:]})
         return ddl
 
-    def _upsert_keys(self, table: PlannedTable, ddl: TableDdl, load_mode: str) -> list[str]:
-        if load_mode != "upsert":
-            return []
-        known = table.existing or table.source
-        if known.primary_key is None:
-            raise InvalidConfiguration(
-                f"loadMode upsert needs a primary key on {table.destination_name}", remedy="Use append or replace"
-            )
-        if table.existing is not None:
-            return known.primary_key.columns
-        renamed = {column.source: column.name for column in self._bind(table)}
-        return [renamed[name] for name in known.primary_key.columns]
 
-    def _bind(self, table: PlannedTable) -> Sequence[TransformedColumn]:
-        return self._bind_chain(
-            table.spec.transformations, [TransformedColumn.of(column) for column in self._read_columns(table)]
-        ).columns
+def _travels_as_bytes(column: Column, arrival: Column) -> bool:
+    return _same_type(column, arrival) and column.portable
+
+
+def _upsert_keys(draft: Draft, load_mode: str) -> list[str]:
+    if load_mode != "upsert":
+        return []
+    table = draft.table
+    key = (table.existing or table.source).primary_key
+    if key is None:
+        raise InvalidConfiguration(
+            f"loadMode upsert needs a primary key on {table.destination_name}", remedy="Use append or replace"
+        )
+    if table.existing is not None:
+        return key.columns
+    left_out = [name for name in key.columns if name not in draft.renames]
+    if left_out:
+        raise InvalidConfiguration(
+            f"loadMode upsert needs the key column {left_out[0]} of {table.source.name}", remedy="Add it to 'columns'"
+        )
+    return [draft.renames[name] for name in key.columns]
 
 
 def _shape(table: PlannedTable, steps: Sequence[TransformedColumn]) -> list[Column]:
@@ -269,6 +295,9 @@ def _keeps_values(column: Column, arrival: Column) -> bool:
 
 
 def _is_wider(column: Column, arrival: Column) -> bool:
+    """A longer limit keeps every value; so does a higher precision of the same scale (typmod: precision << 16)."""
+    if column.base_type == "numeric":
+        return 0 <= column.modifier <= arrival.modifier and column.modifier & 0xFFFF == arrival.modifier & 0xFFFF
     return column.base_type in ("varchar", "varbit") and 0 <= column.modifier <= arrival.modifier
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.resources.connections import Connections
-from activities.resources.route_planner import BindChain, PlannedTable, RoutePlanner
+from activities.resources.route_planner import BindChain, Draft, PlannedTable, RoutePlanner
 from connectors.base import Connector, ListsObjects, ReadsRows, Selection, WritesRows, capability
 from core.errors import NotFound, Parks
 from core.job_spec import JobSpec, TableSpec
@@ -17,6 +17,36 @@ from core.schema import NotCarried, TableName, TableSchema
 AUTO_BATCH_BYTES = 32 * 1024 * 1024
 """One batch costs about 40 ms of CPU in Temporal and SDK: tens of megabytes make that negligible."""
 PLANS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """What the catalogs know of a table of the job."""
+
+    table_id: str
+    spec: TableSpec
+    origin: TableName
+    arrival: TableName
+    source: TableSchema | None
+    existing: TableSchema | None
+
+    def check(self, create_tables: bool) -> PlannedTable:
+        """The table, where it can be planned. Raises NotFound."""
+        if self.source is None:
+            raise NotFound(
+                f"the source has no table {self.origin}",
+                remedy="Check sourceSchema and sourceTable, upper and lower case too",
+            )
+        if self.existing is None and not create_tables:
+            raise NotFound(
+                f"the destination has no table {self.arrival}",
+                remedy='Create it, or set "createTables": true in options',
+            )
+        return PlannedTable(self.table_id, self.spec, self.source, self.arrival, self.existing)
+
+    def park(self, error: Parks) -> ParkedTable:
+        """The table with the reason why it cannot be planned."""
+        return ParkedTable(table_id=self.table_id, name=f"{self.origin} → {self.arrival}", reason=str(error))
 
 
 @dataclass
@@ -48,12 +78,11 @@ class Survey:
             )
         return [TableSpec(source_schema=name.schema_name, source_table=name.name) for name in names]
 
-    async def look(self, job_id: str, run: int, job: JobSpec, tables: Mapping[str, TableSpec]) -> Surveyed:
-        """Routes of the tables (given by id) that can begin, reasons for those that cannot."""
+    async def look(
+        self, job_id: str, run: int, job: JobSpec, tables: Mapping[str, TableSpec], only: Container[str] | None = None
+    ) -> Surveyed:
+        """Routes of the tables (given by id; `only` some of them) that can begin, reasons for those that cannot."""
         source, destination = self._connector(job, "source"), self._connector(job, "destination")
-        names = {table_id: self._names(source, spec) for table_id, spec in tables.items()}
-        schemas = await capability(source, ReadsRows).describe_tables([pair[0] for pair in names.values()])
-        existing = await capability(destination, ReadsRows).describe_tables([pair[1] for pair in names.values()])
         planner = RoutePlanner(
             job_id,
             run,
@@ -62,28 +91,45 @@ class Survey:
             capability(destination, WritesRows),
             self._bind_chain,
         )
-        renames = dict(names.values())
-        surveyed = Surveyed()
+        surveyed, drafts = Surveyed(), []
+        for planned in await self._read_catalogs(source, destination, job, tables):
+            try:
+                drafts.append(planner.draft(planned.check(job.options.create_tables)))
+            except Parks as error:
+                surveyed.parked.append(planned.park(error))
         gate = asyncio.Semaphore(PLANS_AT_ONCE)
 
-        async def plan(table_id: str) -> TableRoute | ParkedTable:
-            origin, arrival = names[table_id]
+        async def plan(draft: Draft) -> TableRoute | ParkedTable:
             async with gate:
                 try:
-                    self._check_presence(origin, arrival, schemas, existing, job)
-                    planned = PlannedTable(table_id, tables[table_id], schemas[origin], arrival, existing.get(arrival))
-                    return await self._route(planner, capability(source, ReadsRows), job, planned, renames)
+                    return await self._route(planner, capability(source, ReadsRows), job, draft, drafts)
                 except Parks as error:
-                    return ParkedTable(table_id=table_id, name=f"{origin} → {arrival}", reason=str(error))
+                    return ParkedTable(table_id=draft.table.table_id, name=draft.table.label, reason=str(error))
 
-        for outcome in await asyncio.gather(*map(plan, tables)):
+        wanted = [draft for draft in drafts if only is None or draft.table.table_id in only]
+        for outcome in await asyncio.gather(*map(plan, wanted)):
             if isinstance(outcome, ParkedTable):
                 surveyed.parked.append(outcome)
             else:
                 surveyed.routes.append(outcome)
+        surveyed.parked = [table for table in surveyed.parked if only is None or table.table_id in only]
         if isinstance(source, ListsObjects):
-            surveyed.not_carried = await source.list_not_carried(sorted({name.schema_name for name in renames}))
+            schemas = sorted({draft.table.source.name.schema_name for draft in drafts})
+            surveyed.not_carried = await source.list_not_carried(schemas)
         return surveyed
+
+    async def _read_catalogs(
+        self, source: Connector, destination: Connector, job: JobSpec, tables: Mapping[str, TableSpec]
+    ) -> list[FoundTable]:
+        names = {table_id: self._names(source, spec) for table_id, spec in tables.items()}
+        schemas = await capability(source, ReadsRows).describe_tables([pair[0] for pair in names.values()])
+        existing = await capability(destination, ReadsRows).describe_tables([pair[1] for pair in names.values()])
+        return [
+            FoundTable(
+                table_id, spec, *names[table_id], schemas.get(names[table_id][0]), existing.get(names[table_id][1])
+            )
+            for table_id, spec in tables.items()
+        ]
 
     def _connector(self, job: JobSpec, side: str) -> Connector:
         connection = job.source if side == "source" else job.destination
@@ -97,39 +143,16 @@ class Survey:
             name=spec.destination_table or spec.source_table,
         )
 
-    def _check_presence(
-        self,
-        origin: TableName,
-        arrival: TableName,
-        schemas: Mapping[TableName, TableSchema],
-        existing: Mapping[TableName, TableSchema],
-        job: JobSpec,
-    ) -> None:
-        if origin not in schemas:
-            raise NotFound(
-                f"the source has no table {origin}",
-                remedy="Check sourceSchema and sourceTable, upper and lower case too",
-            )
-        if arrival not in existing and not job.options.create_tables:
-            raise NotFound(
-                f"the destination has no table {arrival}", remedy='Create it, or set "createTables": true in options'
-            )
-
     async def _route(
-        self,
-        planner: RoutePlanner,
-        reader: ReadsRows,
-        job: JobSpec,
-        planned: PlannedTable,
-        renames: dict[TableName, TableName],
+        self, planner: RoutePlanner, reader: ReadsRows, job: JobSpec, draft: Draft, drafts: Sequence[Draft]
     ) -> TableRoute:
         plan = await reader.plan_ranges(
-            planned.source,
-            batch_rows=planned.spec.batch_size,
+            draft.table.source,
+            batch_rows=draft.table.spec.batch_size,
             batch_bytes=AUTO_BATCH_BYTES,
             stable_pages=job.options.consistency == "snapshot",
         )
-        route = planner.route(planned, plan, renames)
+        route = planner.route(draft, plan, drafts)
         if route.where_clause is not None:
-            await reader.check_selection(Selection(planned.source, route.read_columns, route.where_clause))
+            await reader.check_selection(Selection(draft.table.source, route.read_columns, route.where_clause))
         return route

@@ -80,7 +80,8 @@ async def _events(parts: Parts, job: StoredJob, request: Request) -> AsyncIterat
             spoken = time.monotonic()
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            job = await parts.store.get_job(job.job_id)
+            if await parts.store.get_summary(job.job_id) != job.summary:
+                job = await parts.store.get_job(job.job_id)
         except NotFound:
             return
         except MigrationError:

@@ -142,10 +142,11 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
         source: TableSchema,
         destination: TableName,
         renames: dict[str, str],
-        table_renames: dict[TableName, TableName],
+        table_renames: Mapping[TableName, TableName],
+        column_renames: Mapping[TableName, Mapping[str, str]],
     ) -> TableDdl:
         """See CreatesTables."""
-        return ddl.table_ddl(source, destination, renames, table_renames)
+        return ddl.table_ddl(source, destination, renames, table_renames, column_renames)
 
     async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
         """See CreatesTables."""

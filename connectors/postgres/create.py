@@ -164,7 +164,10 @@ async def _create_table(connection: asyncpg.Connection[Any], ddl: TableDdl, fail
                 async with connection.transaction():
                     await connection.execute(first.sql)
             except asyncpg.DuplicateTableError:
-                return
+                # The same code for a sequence of the table whose name is taken.
+                if ddl.table is None or await connection.fetchval("SELECT to_regclass($1)", qualified(ddl.table)):
+                    return
+                raise
             for known in ddl.types:
                 if known.fingerprint in failures:
                     raise InvalidConfiguration(failures[known.fingerprint])

@@ -67,6 +67,7 @@ class _Builder:
 
     def build(self) -> TableDdl:
         return TableDdl(
+            table=self._destination,
             schemas=self._schemas(),
             extensions=[
                 Statement(sql=f"CREATE EXTENSION IF NOT EXISTS {extension}", purpose=f"extension {extension}")

@@ -13,12 +13,10 @@ from core.schema import Column
 RECORD_HASH = "postgres-record-hash-64/1"
 
 # Equality of these types is identity of the stored value, and their hash is the same on every server.
-IDENTITY_TYPES = frozenset(
-    # fmt: off
-    ["bool", "int2", "int4", "int8", "oid", "text", "varchar", "name", "bytea", "uuid",
-     "date", "timestamp", "timestamptz", "time", "macaddr", "macaddr8", "pg_lsn"]
-    # fmt: on
-)
+NUMBER_TYPES = ("bool", "int2", "int4", "int8", "oid")
+TEXT_TYPES = ("text", "varchar", "name", "bytea", "uuid", "macaddr", "macaddr8", "pg_lsn")
+TIME_TYPES = ("date", "time", "timestamp", "timestamptz")
+IDENTITY_TYPES = frozenset((*NUMBER_TYPES, *TEXT_TYPES, *TIME_TYPES))
 # Their cast to text is not their output function (pg_cast has an entry), and COPY writes the output function's text.
 CAST_DIFFERS_TYPES = frozenset(["bool", "bpchar", "char", "inet", "cidr", "xml", "name"])
 
@@ -48,9 +46,9 @@ def expression(column: DigestColumn) -> str:
         case "decimal":
             return f'(trim_scale({name}::numeric)::text COLLATE "C")'
         case "float32":
-            return f"encode(float4send({name}), 'hex')"
+            return _float_bits(name, "float4send", "7fc00000")
         case "float64":
-            return f"encode(float8send({name}), 'hex')"
+            return _float_bits(name, "float8send", "7ff8000000000000")
     raise ValueError(f"unknown digest form {column.form}")
 
 
@@ -68,6 +66,11 @@ def row_hash(proof: DigestMethod) -> str:
 def aggregate(proof: DigestMethod) -> str:
     """SQL of the digest of many rows: their number and the sum of their hashes (numeric, may be negative)."""
     return f"count(*), coalesce(sum({row_hash(proof)}), 0)"
+
+
+def _float_bits(name: str, send: str, not_a_number: str) -> str:
+    """The IEEE bits, which tell -0.0 from 0; a computed NaN may have other bits than one that was typed in."""
+    return f"CASE WHEN {name} = 'NaN' THEN '{not_a_number}' ELSE encode({send}({name}), 'hex') END"
 
 
 def _hash_is_exact(column: Column) -> bool:

@@ -23,6 +23,7 @@ from core.config_store.stored import (
     Idempotency,
     JobFilter,
     JobPage,
+    JobSummary,
     StoredJob,
     StoredTable,
 )
@@ -67,6 +68,14 @@ class Jobs(Transactions):
         """The job with its specification, table ids and runs. Raises NotFound."""
         async with self.transaction() as session:
             return read_job(await reload(session, job_id))
+
+    async def get_summary(self, job_id: str) -> JobSummary:
+        """The job without its tables and runs, for those who ask often. Raises NotFound."""
+        async with self.transaction() as session:
+            row = await session.get(MigrationJob, _checked(job_id))
+            if row is None:
+                raise _no_such_job(job_id)
+            return read_summary(row)
 
     async def list_jobs(self, wanted: JobFilter, *, limit: int = 50, cursor: str | None = None) -> JobPage:
         """One page of jobs, newest first. Raises InvalidConfiguration for a cursor that no page gave."""
@@ -183,10 +192,8 @@ async def reload(session: AsyncSession, job_id: str) -> MigrationJob:
 
 
 async def lock_job(session: AsyncSession, job_id: str) -> MigrationJob:
-    """The job's row with all that hangs on it, locked against other writers. Raises NotFound."""
-    row = await session.get(
-        MigrationJob, _checked(job_id), options=EVERYTHING, with_for_update=True, populate_existing=True
-    )
+    """The job's row alone, locked against other writers. Raises NotFound."""
+    row = await session.get(MigrationJob, _checked(job_id), with_for_update=True, populate_existing=True)
     if row is None:
         raise _no_such_job(job_id)
     return row

@@ -102,6 +102,11 @@ class StoredJob(JobSummary):
     """Oldest first."""
 
     @property
+    def summary(self) -> JobSummary:
+        """The job's line in the list."""
+        return JobSummary.model_validate(self.model_dump(include=set(JobSummary.model_fields)))
+
+    @property
     def latest_run(self) -> StoredRun | None:
         """The newest run, None before the first start."""
         return self.runs[-1] if self.runs else None
