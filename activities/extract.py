@@ -41,7 +41,8 @@ class ExtractActivities:
         label = f"extract {route.source_table} {given.span.first}"
         reader = capability(self._connections.connector(route.source, label), ReadsRows)
         staged = []
-        async with reader.reading(given.snapshot.id if given.snapshot else None) as session:
+        # Beats by the clock too: a selective whereClause may send nothing for long.
+        async with beating(), reader.reading(given.snapshot.id if given.snapshot else None) as session:
             for number in range(given.span.first, given.span.first + given.span.count):
                 staged.append(await self._extract_batch(session, route, given, number))
                 beat(staged[-1].bytes)
@@ -79,8 +80,7 @@ class ExtractActivities:
                 await session.read_arrow(selection, rows, keep_rows)
         digest = Digest(rows=counted)
         if given.digests and route.path == "native":
-            async with beating():
-                digest = await session.digest(selection, rows, self._routes.source_proof(route))
+            digest = await session.digest(selection, rows, self._routes.source_proof(route))
         return StagedBatch(
             number=number, staged=reference, digest=Digest(rows=counted, total=digest.total), bytes=staged.bytes
         )

@@ -52,7 +52,8 @@ class LoadActivities:
         route = self._routes.read(given.route)
         total, moved, repeated = Digest(), 0, 0
         for batch in given.batches:
-            loaded = await self._load_batch(route, given.load, batch)
+            async with beating():  # a trigger or a lock of someone else may hold up the server for long
+                loaded = await self._load_batch(route, given.load, batch)
             self._staging.delete(batch.staged)
             total += loaded.digest
             moved += batch.bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from api.job_progress import ProgressReader
 from api.job_start import JobStarter
 from api.problems import ProblemDocument, add_problem_handlers
 from api.reconciler import Reconciler
-from api.routes import catalog, health, job_commands, job_progress, jobs
+from api.routes import catalog, health, job_commands, job_progress, jobs, plan
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
@@ -26,9 +27,9 @@ from core.settings import Settings
 from core.temporal_client import connect
 
 PATIENCE_SECONDS = 60.0
-CLOSING_SECONDS = 3
+CLOSING_SECONDS = 6  # longer than a query to a workflow that no worker answers
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
-ROUTERS = (jobs.router, job_commands.router, job_progress.router, catalog.router, health.router)
+ROUTERS = (plan.router, jobs.router, job_commands.router, job_progress.router, catalog.router, health.router)
 
 
 def create_app(settings: Settings, store: ConfigStore, client: Client, documents: DocumentStore) -> FastAPI:
@@ -40,7 +41,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         summary="Durable, proved batch migration of databases",
         version=version("sterna"),
         lifespan=_reconciling(Reconciler(store, client, starter)),
-        responses={status: PROBLEM for status in ("default", 422)},
+        responses=dict.fromkeys(("default", 422), PROBLEM),
     )
     app.state.parts = Parts(
         settings=settings,
@@ -50,6 +51,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         control=JobControl(store, client, starter, progress),
         progress=progress,
     )
+    app.state.is_stopping = lambda: False
     for router in ROUTERS:
         app.include_router(router)
     add_problem_handlers(app)
@@ -58,6 +60,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
 
 async def serve(settings: Settings) -> None:
     """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     client = await connect(patience=PATIENCE_SECONDS)
     store = ConfigStore(open_engine(settings.config_store))
     try:
@@ -72,6 +75,7 @@ async def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=CLOSING_SECONDS,
             )
         )
+        app.state.is_stopping = lambda: server.should_exit
         await server.serve()
     finally:
         await store.close()

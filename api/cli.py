@@ -195,18 +195,24 @@ def follow_job(client: ApiClient, job_id: str) -> int:
 
 
 def plan_lines(answer: dict[str, Any]) -> Iterator[str]:
-    """The dry run for people: one line for each table, then statements and warnings."""
+    """The dry run for people: each table with its conversions, statements and warnings, then what cannot go."""
     for table in answer.get("tables", []):
-        size = f"{format_rows(table.get('estimatedRows', 0))}, {format_bytes(table.get('estimatedBytes', 0))}"
-        yield f"{table['name']}: about {size}, {table.get('batches', 0)} batches"
-        yield from (f"  {statement['sql']};" for statement in table.get("statements", []))
-        yield from (f"  warning: {warning}" for warning in table.get("warnings", []))
-    for parked in answer.get("parked", []):
-        yield f"{parked['name']} cannot begin: {parked['reason']}"
-    yield from (
-        f"not carried: {left['kind']} {left['object']}: {left['reason']}" for left in answer.get("notCarried", [])
-    )
-    yield from (f"warning: {warning}" for warning in answer.get("warnings", []))
+        size = f"{format_rows(table['estimatedRows'])}, {format_bytes(table['estimatedBytes'])}"
+        yield f"{table['source']} → {table['destination']}: about {size}, {table['batches']} batches"
+        yield from (
+            f"  {column['destination']}: {column['sourceType']} becomes {column['destinationType']}"
+            for column in table["columns"]
+            if column["verdict"] != "EXACT"
+        )
+        yield from (f"  {statement};" for statement in table["ddl"])
+        yield from (f"  warning: {warning}" for warning in table["warnings"])
+        yield from (f"  {_left_behind(item)}" for item in table["notCarried"])
+    yield from (f"{problem['table']} cannot begin: {problem['reason']}" for problem in answer.get("problems", []))
+    yield from (_left_behind(item) for item in answer.get("notCarried", []))
+
+
+def _left_behind(item: dict[str, Any]) -> str:
+    return f"not carried: {item['kind']} {item['object']}: {item['reason']}"
 
 
 def control(api: str, job: str, action: str, body: dict[str, Any] | None = None) -> None:

@@ -55,9 +55,12 @@ class DocumentStore:
             if path.is_file() and not path.name.startswith("."):
                 yield path.relative_to(self._folder).as_posix()
 
-    def delete(self, prefix: str) -> None:
-        """Removes everything below a prefix; nothing there is fine."""
-        shutil.rmtree(self.path(prefix), ignore_errors=True)
+    def delete(self, reference: str) -> None:
+        """Removes a document, or everything below a prefix; nothing there is fine."""
+        path = self.path(reference)
+        if path.is_file():
+            path.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
     def path(self, reference: str) -> Path:
         """The file of a document, for printing to people and for streaming."""

@@ -27,12 +27,11 @@ def queue(stage: str) -> str:
 
 def work(stage: str, outage_seconds: int, priority: int, summary: str) -> ActivityConfig:
     """Moves rows or runs long statements: beats, can be stopped, and outlives an outage of `outage_seconds`."""
-    attempts = FIRST_RETRIES + 1 + outage_seconds // int(RETRY_CEILING.total_seconds())
     return ActivityConfig(
         task_queue=queue(stage),
         start_to_close_timeout=LONGEST,
         heartbeat_timeout=HEARTBEAT,
-        retry_policy=_retries(attempts),
+        retry_policy=_retries(_attempts(outage_seconds)),
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         priority=Priority(priority_key=priority),
         summary=summary,
@@ -71,16 +70,21 @@ def surveying(summary: str) -> ActivityConfig:
     )
 
 
-def keeping(summary: str) -> ActivityConfig:
+def keeping(outage_seconds: int, summary: str) -> ActivityConfig:
     """The snapshot's keeper: lives as long as it is needed; each attempt is a new moment."""
     return ActivityConfig(
         task_queue=queue("snapshot"),
         start_to_close_timeout=timedelta(days=30),
         heartbeat_timeout=HEARTBEAT,
-        retry_policy=_retries(0),
+        retry_policy=_retries(_attempts(outage_seconds)),
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
     )
+
+
+def _attempts(outage_seconds: int) -> int:
+    """How often to try so that an outage of that length is outlived."""
+    return FIRST_RETRIES + 1 + outage_seconds // int(RETRY_CEILING.total_seconds())
 
 
 def _retries(attempts: int) -> RetryPolicy:

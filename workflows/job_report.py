@@ -94,6 +94,11 @@ class JobReport:
         """Tables of one status."""
         return [table.table_id for table in self._tables.values() if table.status == status]
 
+    @property
+    def all_completed(self) -> bool:
+        """Every table arrived."""
+        return all(table.status == TableStatus.COMPLETED for table in self._tables.values())
+
     def results(self) -> list[TableResult]:
         """Results of all tables; one that has none is named too."""
         return [

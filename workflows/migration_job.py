@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         RetryRequest,
         RoutesInput,
         Snapshot,
+        SnapshotInput,
         StatusUpdate,
         TableEntry,
         TableResult,
@@ -59,20 +61,23 @@ class MigrationJob:
         self._entries: dict[str, TableEntry] = {}
         self._states: dict[str, TableRun] = {}
         self._unread: set[str] = set()
+        """Tables that still need the snapshot."""
+        self._loaded: set[str] = set()
+        """Tables whose child is COMPLETED: only their foreign keys can still park them."""
         self._retry_asked = False
+        self._closing = False
+        self._recording = asyncio.Lock()
+        self._recorded: StatusUpdate | None = None
 
     @workflow.run
     async def run(self, run: JobRun) -> JobProgress:
         """Returns the last progress of a COMPLETED job; a FAILED one fails, a cancelled one ends as cancelled."""
         self._report.started_at = workflow.now()
-        try:
-            status = await self._migrate()
-        except (ActivityError, asyncio.CancelledError) as error:
-            status = JobStatus.CANCELLED if outcomes.cancelled(error) else JobStatus.FAILED
-            self._report.waiting_for = None if status == JobStatus.CANCELLED else outcomes.message(error)
-            await self._children.stop()
-        await self._snapshot.release()
-        await self._close(status)
+        status = await self._outcome()
+        closing = asyncio.create_task(self._close(status))
+        with contextlib.suppress(asyncio.CancelledError):  # a cancellation that comes now comes too late
+            await asyncio.shield(closing)
+        await closing
         if status == JobStatus.CANCELLED:
             raise asyncio.CancelledError
         if status == JobStatus.FAILED:
@@ -82,28 +87,32 @@ class MigrationJob:
     @workflow.signal
     async def pause(self, request: PauseRequest | None = None) -> None:
         """Nothing new starts; what is in flight finishes or stops within 10 s. `release` lets go of the snapshot."""
+        if self._closing:
+            return
         self._children.paused = True
-        await self._record(JobStatus.PAUSED)
+        self._report.status = JobStatus.PAUSED
         await asyncio.gather(self._gate.close(), self._children.signal("pause"))
-        if request is not None and request.release:
+        if request is not None and request.release and self._gate.closed:
             await self._snapshot.release()
+        await self._record()
 
     @workflow.signal
     async def resume(self) -> None:
         """Goes on; a snapshot that was let go is taken anew, and tables begun under the old one are copied again."""
+        if self._closing:
+            return
         self._children.paused = False
+        self._report.status = JobStatus.ACTIVE
         self._gate.open()
-        await self._record(JobStatus.ACTIVE)
-        if self._unread and self._snapshot.history:
-            await self._acquire_snapshot()
         await self._children.signal("resume")
+        await self._record()
 
     @workflow.signal
     async def take_snapshot(self, snapshot: Snapshot) -> None:
         """The keeper's word: from now on rows are read as of this moment."""
-        self._snapshot.take(snapshot)
-        self._report.snapshot = snapshot
-        await self._children.signal("read_under", snapshot)
+        if self._snapshot.take(snapshot):
+            self._report.snapshot = snapshot
+            await self._children.signal("read_under", snapshot)
 
     @workflow.signal
     async def table_source_read(self, table_id: str) -> None:
@@ -116,31 +125,46 @@ class MigrationJob:
     def retry_tables(self, request: RetryRequest) -> list[str]:
         """Brings back parked and failed tables (all, or those named by id or name) and returns their names."""
         results = self._report.take_back(request.tables)
-        self._children.enqueue([self._entries[result.table_id] for result in results if self._is_prepared(result)])
+        for result in results:
+            self._bring_back(result)
         self._retry_asked = True
         return [self._report.name(result.table_id) for result in results]
+
+    @retry_tables.validator
+    def _refuse_retry_at_the_end(self, request: RetryRequest) -> None:
+        if self._closing:
+            raise ApplicationError("it is writing its last words; look again in a moment", type="JobEnds")
 
     @workflow.query
     def progress(self) -> JobProgress:
         """Where the job is; running tables answer for their own numbers."""
         return self._report.progress()
 
+    async def _outcome(self) -> JobStatus:
+        try:
+            return await self._migrate()
+        except (ActivityError, asyncio.CancelledError) as error:
+            status = JobStatus.CANCELLED if outcomes.cancelled(error) else JobStatus.FAILED
+            self._report.waiting_for = None if status == JobStatus.CANCELLED else outcomes.message(error)
+            await self._children.stop()
+            return status
+
     async def _migrate(self) -> JobStatus:
-        await self._record(JobStatus.ACTIVE)
+        await self._record()
         await self._check_connections()
         await self._survey_tables(self._run.only)
         while True:
             await self._acquire_snapshot()
             await self._move_tables()
-            if not self._report.ids(TableStatus.PENDING):
-                await self._build_foreign_keys()
-            if self._report.ids(TableStatus.PARKED):
-                await self._wait_for_retry(None)
-            unplanned = [table for table in self._report.ids(TableStatus.PENDING) if table not in self._entries]
-            if unplanned:
+            if unplanned := self._unplanned():
                 await self._survey_tables(unplanned)
-            elif not self._children.queued:
+            if not self._is_unfinished() and not self._missing():
+                await self._build_foreign_keys()
+            if self._is_unfinished():
+                continue
+            if not self._report.ids(TableStatus.PARKED):
                 return await self._certify()
+            await self._wait_for_retry(None)
 
     async def _check_connections(self) -> None:
         self._show("checking connections")
@@ -160,10 +184,12 @@ class MigrationJob:
                 PreflightActivities.survey_tables, given, **surveying("read both catalogs, plan the tables")
             )
         )
-        self._plan = plan
+        self._plan = self._plan or plan
         self._report.plan(plan)
         for start in range(0, len(plan.tables), TABLES_PER_ACTIVITY):
             await self._prepare_tables(plan.tables[start : start + TABLES_PER_ACTIVITY])
+        for table_id in [table_id for table_id in self._unplanned() if table_id in (only or [])]:
+            self._report.park(table_id, "the job's patterns match this table no more")
 
     async def _prepare_tables(self, entries: list[TableEntry]) -> None:
         self._show("creating tables")
@@ -182,25 +208,36 @@ class MigrationJob:
 
     async def _acquire_snapshot(self) -> None:
         """Waits, with a reason that operators see, until the source lets itself be read as of one moment."""
-        plan = self._known_plan
-        if plan.options.consistency != "snapshot" or not plan.exports_snapshot or not self._unread:
-            return
-        self._show("taking the snapshot")
-        routes = [self._entries[table_id].route for table_id in sorted(self._unread)]
-        acquired = False
-        while not acquired:
+        while self._lacks_snapshot():
+            self._show("taking the snapshot")
             await workflow.wait_condition(lambda: not self._gate.closed)
+            plan = self._known_plan
+            given = SnapshotInput(
+                job_id=self._run.job_id,
+                run=self._run.run,
+                source=plan.source,
+                routes=[self._entries[table_id].route for table_id in sorted(self._unread)],
+            )
             try:
-                await self._snapshot.acquire(self._run.job_id, self._run.run, plan.source, routes)
-                acquired = True
+                await self._snapshot.acquire(given, plan.options.outage_limit)
             except ActivityError as error:
                 if outcomes.cancelled(error):
                     raise
                 await self._wait_for_retry(outcomes.message(error))
 
+    def _lacks_snapshot(self) -> bool:
+        plan = self._known_plan
+        wanted = plan.options.consistency == "snapshot" and plan.exports_snapshot
+        return wanted and bool(self._unread) and not self._snapshot.held
+
     async def _move_tables(self) -> None:
+        """Until all have ended, or there is something to do before more can begin."""
+
+        def interrupted() -> bool:
+            return bool(self._unplanned()) or (self._lacks_snapshot() and not self._gate.closed)
+
         self._show("moving tables")
-        await self._children.run_queue(self._known_plan.options.parallel_tables, self._table_run)
+        await self._children.run_queue(self._known_plan.options.parallel_tables, self._table_run, interrupted)
 
     async def _build_foreign_keys(self) -> None:
         """Once all tables are in; a key that does not hold parks its table."""
@@ -219,6 +256,7 @@ class MigrationJob:
             self._report.park(table_id, reason)
 
     async def _certify(self) -> JobStatus:
+        self._closing = True
         self._show("writing the certificate")
         given = CertificateInput(
             job_id=self._run.job_id,
@@ -233,15 +271,17 @@ class MigrationJob:
             CertificateActivities.write_certificate, given, **control("write the certificate")
         )
         self._report.certificate = written.reference
-        return JobStatus.FAILED if self._report.ids(TableStatus.FAILED) else JobStatus.COMPLETED
+        return JobStatus.COMPLETED if self._report.all_completed else JobStatus.FAILED
 
     async def _close(self, status: JobStatus) -> None:
+        self._closing = True
         self._report.status = status
+        await self._snapshot.release()
         self._show("")
         await workflow.execute_activity_method(
             StatusActivities.record_outcome, self._report.progress(), **control("keep the outcome, clear staging")
         )
-        await self._record(status)
+        await self._record()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _until_it_works(self, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
@@ -259,10 +299,10 @@ class MigrationJob:
         self._retry_asked = False
         self._report.waiting_for = reason
         self._show("waiting for an operator")
-        await self._record(self._report.status)
+        await self._record()
         await workflow.wait_condition(lambda: self._retry_asked)
         self._report.waiting_for = None
-        await self._record(self._report.status)
+        await self._record()
 
     def _table_run(self, entry: TableEntry) -> TableRun:
         """A child's input: where it goes on after parking, else the beginning."""
@@ -283,13 +323,34 @@ class MigrationJob:
     async def _end_table(self, result: TableResult) -> None:
         if result.state is not None:
             self._states[result.table_id] = result.state
+        if result.status == TableStatus.COMPLETED:
+            self._loaded.add(result.table_id)
         self._report.end(result.model_copy(update={"state": None}))
         workflow.set_current_details(self._report.describe())
         if result.status == TableStatus.PARKED:
-            await self._record(self._report.status)
+            await self._record()
 
-    def _is_prepared(self, result: TableResult) -> bool:
-        return result.table_id in self._entries
+    def _bring_back(self, result: TableResult) -> None:
+        """A loaded table goes straight back to its foreign keys; one that was never prepared is planned again."""
+        table_id = result.table_id
+        if table_id in self._loaded:
+            self._report.end(result.model_copy(update={"status": TableStatus.COMPLETED, "message": ""}))
+        elif table_id in self._entries:
+            state = self._states.get(table_id)
+            if state is None or not state.source_read:
+                self._unread.add(table_id)
+            self._children.enqueue([self._entries[table_id]])
+
+    def _unplanned(self) -> list[str]:
+        """Tables that were brought back, but could not even begin before."""
+        return [table_id for table_id in self._report.ids(TableStatus.PENDING) if table_id not in self._entries]
+
+    def _is_unfinished(self) -> bool:
+        return self._children.busy or bool(self._unplanned())
+
+    def _missing(self) -> list[str]:
+        """Parked tables whose rows are not in: foreign keys that name them could not hold yet."""
+        return [table_id for table_id in self._report.ids(TableStatus.PARKED) if table_id not in self._loaded]
 
     def _routes(self, entries: list[TableEntry]) -> RoutesInput:
         return RoutesInput(
@@ -308,17 +369,21 @@ class MigrationJob:
         self._report.stage = stage
         workflow.set_current_details(self._report.describe())
 
-    async def _record(self, status: JobStatus) -> None:
-        self._report.status = status
-        workflow.set_current_details(self._report.describe())
-        workflow.upsert_search_attributes([STATUS.value_set(status.value)])
-        update = StatusUpdate(
-            job_id=self._run.job_id,
-            run=self._run.run,
-            status=status,
-            attention=self._report.attention,
-            certificate=self._report.certificate,
-        )
-        await workflow.execute_activity_method(
-            StatusActivities.record_status, update, **control(f"record status {status.value}")
-        )
+    async def _record(self) -> None:
+        """Writes the status as it stands when its turn comes: what is written last is what is true."""
+        async with self._recording:
+            update = StatusUpdate(
+                job_id=self._run.job_id,
+                run=self._run.run,
+                status=self._report.status,
+                attention=self._report.attention,
+                certificate=self._report.certificate,
+            )
+            if update == self._recorded:
+                return
+            workflow.set_current_details(self._report.describe())
+            workflow.upsert_search_attributes([STATUS.value_set(update.status.value)])
+            await workflow.execute_activity_method(
+                StatusActivities.record_status, update, **control(f"record status {update.status.value}")
+            )
+            self._recorded = update

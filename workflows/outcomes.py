@@ -7,6 +7,7 @@ from temporalio.exceptions import (
     ApplicationError,
     CancelledError,
     FailureError,
+    RetryState,
     TimeoutError,
     is_cancelled_exception,
 )
@@ -53,8 +54,13 @@ def parks(error: BaseException) -> bool:
 
 
 def cancelled(error: BaseException) -> bool:
-    """The activity or workflow was cancelled, not failed."""
-    return is_cancelled_exception(error)
+    """The activity or workflow was cancelled, not failed.
+
+    Also where the activity's worker died, or failed in a way that would be tried again, after it was told to stop:
+    Temporal reports that as the time-out or failure, with this retry state.
+    """
+    stopping = isinstance(error, ActivityError) and error.retry_state is RetryState.CANCEL_REQUESTED
+    return stopping or is_cancelled_exception(error)
 
 
 def _cause(error: BaseException) -> BaseException:

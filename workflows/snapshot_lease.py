@@ -7,13 +7,13 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.snapshot import SnapshotActivities
-    from core.models import Endpoint, Snapshot, SnapshotInput
+    from core.models import Snapshot, SnapshotInput
     from workflows import outcomes
     from workflows.activity_options import keeping
 
 
 class SnapshotLease:
-    """At most one keeper runs. Each snapshot that it signals has a higher epoch than all before it."""
+    """At most one keeper runs. Each snapshot that counts has a higher epoch than all before it."""
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
@@ -23,27 +23,34 @@ class SnapshotLease:
 
     @property
     def held(self) -> bool:
-        """A keeper runs and has told its moment."""
-        return self._keeper is not None and self.current is not None and self.current.epoch > self._earlier_epochs
+        """A keeper runs and has told its moment. Where it lost that moment, it takes the next one by itself."""
+        told = self.current is not None and self.current.epoch > self._earlier_epochs
+        return self._keeper is not None and not self._keeper.done() and told
 
-    def take(self, snapshot: Snapshot) -> None:
-        """The keeper's signal: this moment counts from now on."""
+    def take(self, snapshot: Snapshot) -> bool:
+        """The keeper's signal: this moment counts from now on. False: a newer one counts already, because the signal
+        comes from a keeper that was taken for dead."""
+        if self.current is not None and snapshot.epoch <= self.current.epoch:
+            return False
         self.current = snapshot
         self.history.append(snapshot)
+        return True
 
-    async def acquire(self, job_id: str, run: int, source: Endpoint, routes: list[str]) -> None:
-        """Starts a keeper and returns when it has told its moment. Raises ActivityError where it cannot."""
-        if self._keeper is None:
+    async def acquire(self, given: SnapshotInput, outage_seconds: int) -> None:
+        """Starts a keeper and returns when it has told its moment, or was let go of meanwhile.
+
+        `first_epoch` of the input is set here. Raises ActivityError where there is no snapshot to be had.
+        """
+        if self._keeper is None or self._keeper.done():
             self._earlier_epochs = self.current.epoch if self.current else 0
-            given = SnapshotInput(
-                job_id=job_id, run=run, source=source, first_epoch=self._earlier_epochs + 1, routes=routes
-            )
             self._keeper = workflow.start_activity_method(
-                SnapshotActivities.keep_snapshot, given, **keeping(f"keep the snapshot of {source}")
+                SnapshotActivities.keep_snapshot,
+                given.model_copy(update={"first_epoch": self._earlier_epochs + 1}),
+                **keeping(outage_seconds, f"keep the snapshot of {given.source}"),
             )
         keeper = self._keeper
-        await workflow.wait_condition(lambda: self.held or keeper.done())
-        if not self.held:
+        await workflow.wait_condition(lambda: self.held or keeper.done() or self._keeper is not keeper)
+        if self._keeper is keeper and keeper.done():
             self._keeper = None
             await keeper
 

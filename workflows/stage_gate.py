@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -39,7 +40,7 @@ class StageGate:
             try:
                 return await handle
             except ActivityError as error:
-                if number not in self._stopped or not outcomes.cancelled(error):
+                if number not in self._stopped or not outcomes.cancelled(error) or _is_cancelled():
                     raise
             finally:
                 self._running.pop(number, None)
@@ -62,3 +63,9 @@ class StageGate:
         for number, handle in self._running.items():
             self._stopped.add(number)
             handle.cancel()
+
+
+def _is_cancelled() -> bool:
+    """The caller itself is being cancelled: a cancellation that meets a pause is delivered but once, and to both."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

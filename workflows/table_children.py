@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ChildWorkflowError
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -16,6 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows import outcomes
     from workflows.search_attributes import JOB_ID
     from workflows.table_migration import TableMigration
+
+PREDECESSOR_PAUSE = timedelta(seconds=1)
+Handle = workflow.ChildWorkflowHandle[Any, TableResult]
 
 
 class TableChildren:
@@ -29,37 +33,45 @@ class TableChildren:
         self._ended = ended
         self._queue: list[TableEntry] = []
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._handles: dict[str, workflow.ChildWorkflowHandle[Any, TableResult]] = {}
+        self._handles: dict[str, Handle] = {}
+        self._untold: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+        self._stopping = False
         self.paused = False
 
     @property
-    def queued(self) -> bool:
-        """Some table has not begun."""
-        return bool(self._queue)
+    def busy(self) -> bool:
+        """Some table runs or has not begun."""
+        return bool(self._queue or self._running)
 
     def enqueue(self, entries: list[TableEntry]) -> None:
         """Adds tables; 1 goes first, 10 last."""
         self._queue = sorted(self._queue + entries, key=lambda entry: entry.priority)
 
-    async def run_queue(self, parallel: int, describe: Callable[[TableEntry], TableRun]) -> None:
-        """Runs until nothing is queued and nothing runs; `describe` gives a child's input at its start."""
+    async def run_queue(
+        self, parallel: int, describe: Callable[[TableEntry], TableRun], interrupted: Callable[[], bool]
+    ) -> None:
+        """Starts what is queued, `parallel` at once, until nothing is queued and nothing runs, or until interrupted,
+        which leaves running children alone. `describe` gives a child's input at its start."""
 
         def may_start() -> bool:
             return bool(self._queue) and len(self._running) < parallel and not self.paused
 
-        while self._queue or self._running:
-            await workflow.wait_condition(lambda: may_start() or not (self._queue or self._running))
-            if may_start():
+        while self.busy and not interrupted():
+            await workflow.wait_condition(lambda: may_start() or not self.busy or interrupted())
+            if may_start() and not interrupted():
                 entry = self._queue.pop(0)
                 self._running[entry.table_id] = asyncio.create_task(self._run(entry, describe(entry)))
 
     async def signal(self, name: str, *arguments: Any) -> None:
-        """Tells every running child; one that has just ended needs no telling."""
+        """Tells every child: one that is being started as soon as it can hear; one that has ended needs no telling."""
+        for untold in self._untold.values():
+            untold.append((name, arguments))
         told = [handle.signal(name, args=list(arguments)) for handle in self._handles.values()]
         await asyncio.gather(*told, return_exceptions=True)
 
     async def stop(self) -> None:
         """Cancels every child and returns when all have ended."""
+        self._stopping = True
         self._queue.clear()
         for task in list(self._running.values()):
             task.cancel()
@@ -67,27 +79,51 @@ class TableChildren:
 
     async def _run(self, entry: TableEntry, run: TableRun) -> None:
         try:
-            handle = await workflow.start_child_workflow(
-                TableMigration.run,
-                run,
-                id=f"{workflow.info().workflow_id}/{entry.table_id}",
-                parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-                cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-                priority=Priority(priority_key=run.workflow_priority),
-                search_attributes=TypedSearchAttributes([SearchAttributePair(JOB_ID, self._job_id)]),
-                static_summary=entry.name,
-            )
-            self._handles[entry.table_id] = handle
+            result = await self._result(entry, run)
+            await self._ended(result)
+        finally:
+            del self._running[entry.table_id]
+
+    async def _result(self, entry: TableEntry, run: TableRun) -> TableResult:
+        self._untold[entry.table_id] = []
+        try:
+            handle = await self._start(entry, run)
             self._began(entry.table_id)
-            result = await handle
+            await self._catch_up(entry.table_id, handle)
+            return await handle
         except (ChildWorkflowError, asyncio.CancelledError) as error:
-            result = _without_result(entry, error)
-        self._handles.pop(entry.table_id, None)
-        await self._ended(result)
-        del self._running[entry.table_id]
+            return self._without_result(entry, error)
+        finally:
+            self._untold.pop(entry.table_id, None)
+            self._handles.pop(entry.table_id, None)
 
+    async def _start(self, entry: TableEntry, run: TableRun) -> Handle:
+        """Waits for a predecessor that an earlier execution of the job left behind, which was cancelled with it."""
+        while True:
+            try:
+                return await workflow.start_child_workflow(
+                    TableMigration.run,
+                    run,
+                    id=f"{workflow.info().workflow_id}/{entry.table_id}",
+                    parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+                    cancellation_type=ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    priority=Priority(priority_key=run.workflow_priority),
+                    search_attributes=TypedSearchAttributes([SearchAttributePair(JOB_ID, self._job_id)]),
+                    static_summary=entry.name,
+                )
+            except WorkflowAlreadyStartedError:
+                await workflow.sleep(PREDECESSOR_PAUSE)
 
-def _without_result(entry: TableEntry, error: BaseException) -> TableResult:
-    if outcomes.cancelled(error):
-        return TableResult(table_id=entry.table_id, status=TableStatus.CANCELLED, message="cancelled")
-    return TableResult(table_id=entry.table_id, status=TableStatus.FAILED, message=outcomes.message(error))
+    async def _catch_up(self, table_id: str, handle: Handle) -> None:
+        """Tells a child what was said while it was being started, in that order, then lets it hear the rest."""
+        while untold := self._untold[table_id]:
+            name, arguments = untold.pop(0)
+            await asyncio.gather(handle.signal(name, args=list(arguments)), return_exceptions=True)
+        del self._untold[table_id]
+        self._handles[table_id] = handle
+
+    def _without_result(self, entry: TableEntry, error: BaseException) -> TableResult:
+        if outcomes.cancelled(error) and self._stopping:
+            return TableResult(table_id=entry.table_id, status=TableStatus.CANCELLED, message="cancelled")
+        message = "its workflow was cancelled from outside" if outcomes.cancelled(error) else outcomes.message(error)
+        return TableResult(table_id=entry.table_id, status=TableStatus.FAILED, message=message)

@@ -50,8 +50,7 @@ class TableMigration:
         self.state = run
         self.gate = StageGate(closed=run.paused)
         self.stage = "waiting"
-        self._newer = run.newer_snapshot
-        self._left_over, self.state.unfinished = run.unfinished, []
+        self._left_over = list(run.unfinished)
 
     @workflow.run
     async def run(self, run: TableRun) -> TableResult:
@@ -65,7 +64,7 @@ class TableMigration:
             return await self._prove()
         except ActivityError as error:
             if outcomes.cancelled(error):
-                raise
+                raise asyncio.CancelledError from error
             return self._give_up(error)
 
     @workflow.signal
@@ -85,7 +84,7 @@ class TableMigration:
     @workflow.signal
     def read_under(self, snapshot: Snapshot) -> None:
         """A new moment replaced the one that rows were read under."""
-        self._newer = snapshot
+        self.state.newer_snapshot = snapshot
 
     @workflow.query
     def progress(self) -> TableProgress:
@@ -116,7 +115,7 @@ class TableMigration:
         if self.state.load is not None:
             return
         self._show("beginning the load")
-        token = f"{self.state.generation}.{self.state.copy_number}"
+        token = f"{self.state.generation}.{self.state.snapshot.epoch if self.state.snapshot else 0}"
         given = LoadStart(route=self.state.entry.route, token=token)
         options = self._work("load", f"begin the load of {self.state.entry.name}")
         self.state.load = await self.gate.run(
@@ -126,17 +125,18 @@ class TableMigration:
     async def _move_batches(self, window: BoundedWindow) -> None:
         self._show("moving rows")
         while span := self._next_span():
-            self.state.unfinished.append(span)
             await window.submit(self._move(span))
             self._check_snapshot()
             if workflow.info().is_continue_as_new_suggested():
                 await window.drain()
+                self._check_snapshot()
                 await self._continue_as_new()
         await window.drain()
         self._check_snapshot()
 
     def _next_span(self) -> BatchSpan | None:
-        """A span that an earlier run of this workflow left unfinished, else the next one of the plan."""
+        """A span that an earlier run of this workflow left unfinished, else the next one of the plan. It stays in
+        `unfinished` until it is loaded, so that neither parking nor continue-as-new can lose it."""
         state = self.state
         if self._left_over:
             return self._left_over.pop(0)
@@ -145,6 +145,7 @@ class TableMigration:
         count = min(state.entry.batches_per_activity, state.entry.batches - state.next_batch)
         span = BatchSpan(first=state.next_batch, count=count)
         state.next_batch += count
+        state.unfinished.append(span)
         return span
 
     async def _move(self, span: BatchSpan) -> None:
@@ -251,16 +252,17 @@ class TableMigration:
         """Waits for the new moment, then forgets what was read: the next load takes its rows away first."""
         self._show("waiting for a new snapshot")
         old = self.state.snapshot.epoch if self.state.snapshot else 0
-        await workflow.wait_condition(lambda: self._newer is not None and self._newer.epoch > old)
         state = self.state
+        await workflow.wait_condition(lambda: state.newer_snapshot is not None and state.newer_snapshot.epoch > old)
         state.copy_number += 1
-        state.snapshot, state.load, state.next_batch = self._newer, None, 0
+        state.snapshot, state.load, state.next_batch = state.newer_snapshot, None, 0
         state.unfinished, state.counted_rows = [], None
         state.extracted, state.batches_done, state.bytes_done = type(state.extracted)(), 0, 0
         self._left_over = []
 
     def _check_snapshot(self) -> None:
-        if self._newer is not None and self.state.snapshot and self._newer.epoch > self.state.snapshot.epoch:
+        read, newer = self.state.snapshot, self.state.newer_snapshot
+        if read is not None and newer is not None and newer.epoch > read.epoch:
             raise SnapshotReplaced
 
     async def _continue_as_new(self) -> None:

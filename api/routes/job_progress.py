@@ -64,10 +64,10 @@ async def get_certificate(
 
 
 async def _events(parts: Parts, job: StoredJob, request: Request) -> AsyncIterator[str]:
-    """An outage of the config store is waited for, so that a watcher need not connect again."""
+    """Ends early when the server stops; an outage of the config store is waited for."""
     shown: JobProgress | None = None
     spoken = time.monotonic()
-    while not await request.is_disconnected():
+    while not (await request.is_disconnected() or request.app.state.is_stopping()):
         progress = await parts.progress.read(job)
         if job.status.final:
             yield _event("done", progress)

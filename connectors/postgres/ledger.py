@@ -48,7 +48,9 @@ class Ledger:
         """See `WritesRows.begin_load`."""
         with translated(f"beginning the load of {table}"):
             async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key(begin.job_id, begin.table_id))
+                key = lock_key(begin.job_id, begin.table_id)
+                if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
+                    await self._end_predecessors(connection, key)
                 earlier = await connection.fetchrow(
                     f"SELECT load, rows, emptied, token FROM {self.sql} WHERE job_id = $1 AND table_id = $2 "
                     f"AND number = {BEGINNING} AND run = $3 ORDER BY load DESC LIMIT 1",
@@ -83,11 +85,18 @@ class Ledger:
         batch was recorded with because it is loaded already.
 
         A predecessor that lost its lease (a stopped worker) may still hold the batch in an open transaction: its
-        session is ended, which rolls it back.
+        session is ended, which rolls it back. Raises Defect where such a one awakes after a newer load has begun.
         """
+        table = lock_key(entry.job_id, entry.table_id)
+        await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", table)  # a new load begins alone
         key = lock_key(entry.job_id, entry.table_id, str(entry.load), str(entry.number))
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
-            await self._end_predecessor(connection, key)
+            await self._end_predecessors(connection, key)
+        newest = await connection.fetchval(
+            f"SELECT max(load) FROM {self.sql} WHERE job_id = $1 AND table_id = $2", entry.job_id, entry.table_id
+        )
+        if newest is not None and newest > entry.load:
+            raise Defect(f"batch {entry.number} belongs to load {entry.load}, but load {newest} has begun")
         written = await connection.fetchval(
             f"INSERT INTO {self.sql} (job_id, table_id, load, number, rows, digest) "
             "VALUES ($1, $2, $3, $4, $5, $6::text::numeric) ON CONFLICT DO NOTHING RETURNING 1",
@@ -153,7 +162,8 @@ class Ledger:
             "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0"
         )
 
-    async def _end_predecessor(self, connection: asyncpg.Connection[Any], key: int) -> None:
+    async def _end_predecessors(self, connection: asyncpg.Connection[Any], key: int) -> None:
+        """Takes a lock whose holders lost their lease: nobody but them works on the same."""
         await connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
@@ -162,7 +172,7 @@ class Ledger:
             key,
         )
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
-            raise Contended("an earlier attempt still holds this batch in an open transaction")
+            raise Contended("an earlier attempt still holds this table or batch in an open transaction")
 
 
 def lock_key(*parts: str) -> int:

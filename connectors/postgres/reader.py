@@ -21,7 +21,7 @@ from core.schema import Digest, KeyRange, PageRange
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PART_BYTES = 4 * 1024 * 1024
+PART_BYTES = 2 * 1024 * 1024
 
 
 @asynccontextmanager

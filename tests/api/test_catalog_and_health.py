@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -41,8 +43,14 @@ async def test_a_whole_service_is_alive_and_ready(api: httpx.AsyncClient) -> Non
 
 
 async def test_an_outage_of_temporal_is_shown_and_survived(
-    settings: Settings, store: ConfigStore, temporal: WorkflowEnvironment, request_body: Json
+    settings: Settings,
+    store: ConfigStore,
+    temporal: WorkflowEnvironment,
+    request_body: Json,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for module in ("api.job_start", "api.job_control"):
+        monkeypatch.setattr(f"{module}.RPC_TIMEOUT", timedelta(seconds=1))
     async with CuttableLine(temporal.client.service_client.config.target_host) as line:
         client = await connect(address=line.address)
         async with running_api(settings, store, client) as api:

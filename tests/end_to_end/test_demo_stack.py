@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROWS = "20000"
@@ -78,22 +80,24 @@ def test_demo_moves_and_proves_the_shop_and_leaves_nothing_behind(place: Path) -
     assert list(place.glob("sterna-demo-*")) == []
 
 
-def test_ctrl_c_stops_a_kept_demo(place: Path) -> None:
-    demo = start_demo(place, "--keep")
-    output = read_until(demo, "temporal workflow list")
-    assert "psql -h 127.0.0.1" in output
+def test_ctrl_c_in_the_middle_stops_everything(place: Path) -> None:
+    demo = start_demo(place)
+    read_until(demo, "is posted")
     assert len(processes_of(place)) > 8
 
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=60)
-    assert demo.returncode == 0
+    assert demo.returncode == 130
     assert processes_of(place) == []
 
 
-def test_a_killed_demo_takes_its_processes_with_it(place: Path) -> None:
-    demo = start_demo(place)
-    read_until(demo, "is posted")
-    assert len(processes_of(place)) > 8
+def test_a_kept_demo_says_how_to_look_around_and_takes_its_processes_with_it_when_killed(place: Path) -> None:
+    demo = start_demo(place, "--keep")
+    output = read_until(demo, "temporal workflow list")
+    ports = re.findall(r"psql -h 127.0.0.1 -p (\d+) -U (\w+) (\w+)", output)
+    assert [database for _, _, database in ports] == ["shop", "warehouse"]
+    for port, user, database in ports:
+        psycopg.connect(host="127.0.0.1", port=port, user=user, dbname=database).close()
 
     demo.kill()
     demo.communicate()

@@ -48,23 +48,32 @@ def test_events_are_read_and_comments_are_not() -> None:
 
 
 def test_a_plan_reads_as_lines() -> None:
+    exact = {"destination": "id", "sourceType": "bigint", "destinationType": "bigint", "verdict": "EXACT"}
+    converted = {"destination": "n", "sourceType": "integer", "destinationType": "numeric", "verdict": "CONVERT"}
     answer = {
         "tables": [
             {
-                "name": "shop.users → shop.CUSTOMERS",
+                "source": "shop.users",
+                "destination": "shop.CUSTOMERS",
                 "estimatedRows": 1000,
                 "estimatedBytes": 5_000_000,
                 "batches": 3,
-                "statements": [{"sql": "CREATE TABLE x ()", "purpose": "table x"}],
+                "columns": [exact, converted],
+                "ddl": ["CREATE TABLE x ()"],
                 "warnings": ["slow"],
+                "notCarried": [{"kind": "trigger", "object": "t", "reason": "not moved"}],
             }
         ],
+        "problems": [{"table": "shop.gone", "reason": "it does not exist"}],
         "notCarried": [{"kind": "view", "object": "shop.v", "reason": "views are not moved"}],
     }
     assert list(plan_lines(answer)) == [
         "shop.users → shop.CUSTOMERS: about 1,000 rows, 5.0 MB, 3 batches",
+        "  n: integer becomes numeric",
         "  CREATE TABLE x ();",
         "  warning: slow",
+        "  not carried: trigger t: not moved",
+        "shop.gone cannot begin: it does not exist",
         "not carried: view shop.v: views are not moved",
     ]
 

@@ -1,0 +1,67 @@
+"""The dry run: what a job would do, without storing it and without touching the destination."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from api.dependencies import GivenParts, Parts
+from api.schemas import JobSubmission
+from api.validation import check_spec
+from core.errors import InvalidConfiguration, MigrationError, Unavailable
+from core.models import PlanInput, PlanResult
+from core.temporal_client import task_queue
+
+LONGEST = timedelta(minutes=5)
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+
+@router.post("/plan", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+async def plan_job(
+    submission: JobSubmission,
+    parts: GivenParts,
+    scan: Annotated[bool, Query(description="Also look at the data; not available yet.")] = False,
+) -> Response:
+    """Tables, estimated rows and bytes, batches, types, DDL to be executed, and what is not carried."""
+    if scan:
+        raise InvalidConfiguration(
+            "scan is not available yet", remedy="Leave it out: the plan decides by both catalogs, never by sampled rows"
+        )
+    spec = submission.spec()
+    check_spec(spec)
+    reference = (await _plan(parts, PlanInput(spec=spec))).reference
+    text = parts.documents.read(reference)
+    parts.documents.delete(reference)
+    return Response(text, media_type="application/json")
+
+
+async def _plan(parts: Parts, given: PlanInput) -> PlanResult:
+    try:
+        found: PlanResult = await parts.client.execute_workflow(
+            "PlanJob",
+            given,
+            id=f"plan/{uuid4()}",
+            task_queue=task_queue(parts.settings.task_queue_prefix, "control"),
+            execution_timeout=LONGEST,
+            result_type=PlanResult,
+        )
+    except WorkflowFailureError as error:
+        raise _explain(error) from error
+    return found
+
+
+def _explain(error: WorkflowFailureError) -> MigrationError:
+    """What an operator can mend is the request's fault; the rest is an outage."""
+    cause = error.cause
+    if not isinstance(cause, ApplicationError):
+        return Unavailable("no control worker finished the plan in time", remedy="Start one: sterna worker")
+    if cause.type in ("Unavailable", "Contended", "Timeout"):
+        return Unavailable(cause.message)
+    return InvalidConfiguration(cause.message)
