@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from core.config_store.stored import JobSummary, StoredJob, StoredRun
 from core.job_spec import JobSpec, JobStatus
@@ -22,6 +22,27 @@ class JobSubmission(JobSpec):
     def spec(self) -> JobSpec:
         """The job itself."""
         return JobSpec.model_validate(self.model_dump(by_alias=True, exclude={"draft"}))
+
+
+class BatchView(Model):
+    """One batch as the ledger recorded it."""
+
+    number: int
+    rows: int
+    digest: str
+    loaded_at: datetime
+
+
+class TableBatches(Model):
+    """The batches of one table."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    table_id: str
+    load: int
+    algorithm: str | None
+    """How the digests were computed; None where they were not asked for."""
+    batches: list[BatchView]
 
 
 class TableView(Model):

@@ -20,12 +20,28 @@ MOST_ROWS_PER_BATCH = 2**31 - 1
 def check_spec(spec: JobSpec) -> None:
     """Raises a Problem with every wrong field, with status 422."""
     errors = [*_unstorable_values(spec)]
+    errors += _not_yet_available(spec)
     errors += _wrong_options("source", spec.source)
     errors += _wrong_options("destination", spec.destination)
     if isinstance(spec.tables, list):
         errors += _wrong_tables(spec.tables)
     if errors:
         raise invalid_fields(errors)
+
+
+def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
+    """Better refused than silently without effect."""
+    asked = {
+        "options.maxRejects": spec.options.max_rejects > 0,
+        "options.maintenanceWindow": spec.options.maintenance_window is not None,
+        "options.notify": bool(spec.options.notify),
+    }
+    for number, table in enumerate(spec.tables if isinstance(spec.tables, list) else []):
+        asked[f"tables[{number}].incremental"] = table.incremental is not None
+        asked[f"tables[{number}].heal"] = table.heal
+    for field, given in asked.items():
+        if given:
+            yield FieldError(field=field, message="is not available yet", remedy="Leave it out")
 
 
 def _wrong_options(side: str, connection: ConnectionSpec) -> list[FieldError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 
 from api.dependencies import GivenParts, Parts
+from api.schemas import TableBatches
 from core.config_store.stored import StoredJob
 from core.errors import MigrationError, NotFound
 from core.models import JobProgress
@@ -61,6 +63,18 @@ async def get_certificate(
         filename=f"certificate-{job.job_id}-run-{wanted}.json",
         content_disposition_type="inline",
     )
+
+
+@router.get("/tables/{table}/batches")
+async def list_batches(job_id: str, table: str, parts: GivenParts) -> TableBatches:
+    """The batches of a table (by id or name) as the ledger recorded them. 404 until the table has been validated."""
+    job = await parts.store.get_job(job_id)
+    found = next((known for known in job.tables if table in (known.table_id, known.source, known.destination)), None)
+    if found is None:
+        names = ", ".join(known.destination for known in job.tables)
+        raise NotFound(f"the job has no table {table}", remedy=f"Its tables: {names}")
+    reference = f"jobs/{job.job_id}/runs/{job.run}/tables/{found.table_id}/evidence.json"
+    return TableBatches.model_validate(json.loads(parts.documents.read(reference)))
 
 
 async def _events(parts: Parts, job: StoredJob, request: Request) -> AsyncIterator[str]:

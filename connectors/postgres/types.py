@@ -25,6 +25,10 @@ OBJECT_REFERENCE_TYPES = (
 # They send bytes that their own receive functions refuse ("cannot accept a value of type …").
 SEND_ONLY_TYPES = ("pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "pg_brin_bloom_summary")
 
+# They refuse their own bytes where the vector is empty: array_recv() makes it an array without dimensions, which
+# int2vectorrecv() and oidvectorrecv() do not take ("invalid int2vector data").
+VECTOR_TYPES = ("int2vector", "oidvector")
+
 INTEGER_TYPES = frozenset(["int2", "int4", "int8"])
 
 # Arrays and records name their element types by object id, but since PostgreSQL 14 the receiver ignores ids outside
@@ -54,7 +58,8 @@ WHERE t.typsend = 0 OR t.typreceive = 0 OR (t.oid < 16384 AND t.typname = ANY($2
 
 async def find_unportable_types(connection: asyncpg.Connection[Any], relations: Sequence[int]) -> set[int]:
     """Object ids of the relations' column types whose binary COPY bytes another cluster would misread or refuse."""
-    found = await connection.fetch(UNPORTABLE_TYPES_QUERY, list(relations), [*OBJECT_REFERENCE_TYPES, *SEND_ONLY_TYPES])
+    unportable = [*OBJECT_REFERENCE_TYPES, *SEND_ONLY_TYPES, *VECTOR_TYPES]
+    found = await connection.fetch(UNPORTABLE_TYPES_QUERY, list(relations), unportable)
     return {record["root"] for record in found}
 
 
