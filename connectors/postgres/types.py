@@ -25,9 +25,9 @@ OBJECT_REFERENCE_TYPES = (
 # They send bytes that their own receive functions refuse ("cannot accept a value of type …").
 SEND_ONLY_TYPES = ("pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list", "pg_brin_bloom_summary")
 
-# They refuse their own bytes where the vector is empty: array_recv() makes it an array without dimensions, which
-# int2vectorrecv() and oidvectorrecv() do not take ("invalid int2vector data").
-VECTOR_TYPES = ("int2vector", "oidvector")
+# Their receive functions refuse the empty value that their send functions give: int2vectorrecv() and oidvectorrecv()
+# ("invalid int2vector data"), tsqueryrecv() ("malformed tsquery: operand not found").
+NEVER_EMPTY_TYPES = ("int2vector", "oidvector", "tsquery")
 
 INTEGER_TYPES = frozenset(["int2", "int4", "int8"])
 
@@ -58,7 +58,7 @@ WHERE t.typsend = 0 OR t.typreceive = 0 OR (t.oid < 16384 AND t.typname = ANY($2
 
 async def find_unportable_types(connection: asyncpg.Connection[Any], relations: Sequence[int]) -> set[int]:
     """Object ids of the relations' column types whose binary COPY bytes another cluster would misread or refuse."""
-    unportable = [*OBJECT_REFERENCE_TYPES, *SEND_ONLY_TYPES, *VECTOR_TYPES]
+    unportable = [*OBJECT_REFERENCE_TYPES, *SEND_ONLY_TYPES, *NEVER_EMPTY_TYPES]
     found = await connection.fetch(UNPORTABLE_TYPES_QUERY, list(relations), unportable)
     return {record["root"] for record in found}
 

@@ -18,7 +18,7 @@ def test_batches_of_a_finished_table_are_listed(databases: Databases, jobs: Jobs
     databases.prepare("CREATE TABLE numbers AS SELECT i FROM generate_series(1, 1000) AS i; ANALYZE")
     job_id = jobs.run(databases.spec([{"sourceTable": "numbers", "batchSize": 300}]))["jobId"]
 
-    listed = jobs.http.get(f"/api/jobs/{job_id}/tables/public.numbers/batches").json()
+    listed = jobs.http.get(f"/api/jobs/{job_id}/tables/numbers/batches").json()
     assert len(listed["batches"]) >= 3
     assert sum(batch["rows"] for batch in listed["batches"]) == 1000
-    assert jobs.http.get(f"/api/jobs/{job_id}/tables/public.others/batches").status_code == 404
+    assert jobs.http.get(f"/api/jobs/{job_id}/tables/others/batches").status_code == 404
