@@ -66,8 +66,8 @@ class LoadActivities:
         entry = LedgerEntry(route.job_id, route.table_id, load, batch.number, batch.digest)
         target = self._routes.target(route)
         if route.path == "native":
-            return await writer.load_native(target, entry, self._staging.read(batch.staged), beat)
-        return await writer.load_arrow(target, entry, self._staging.read_batches(batch.staged), beat)
+            return await writer.load_native(target, entry, self._staging.read(batch.staged, batch.bytes), beat)
+        return await writer.load_arrow(target, entry, self._staging.read_batches(batch.staged, batch.bytes), beat)
 
     def _writer(self, route: TableRoute, label: str) -> WritesRows:
         return capability(self._connections.connector(route.destination, label), WritesRows)

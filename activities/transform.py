@@ -44,7 +44,7 @@ class TransformActivities:
         change = self._row_changes.of(route, digests=given.digests)
         digest = Digest()
         with self._staging.writing(reference) as staged:
-            async for rows in self._staging.read_batches(batch.staged):
+            async for rows in self._staging.read_batches(batch.staged, batch.bytes):
                 changed, part = await asyncio.to_thread(change, rows)
                 staged.write_batch(changed)
                 digest += part

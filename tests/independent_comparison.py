@@ -108,9 +108,10 @@ def _exact_values(connection: AnyConnection, query: str) -> list[sql.Composable]
     }
     values = []
     for position, oid in enumerate(oids):
-        send, output, name, portable = (sql.SQL(str(part)) for part in known[oid])
+        *functions, portable = known[oid]
+        send, output, name = (sql.SQL(str(part)) for part in functions)
         column = sql.SQL("c{}::{}").format(sql.SQL(str(position)), name)
-        if known[oid][3]:
+        if portable:
             exact = sql.SQL("encode({}({}), 'hex')").format(send, column)
         else:
             exact = sql.SQL("encode(convert_to({}({})::text, 'UTF8'), 'hex')").format(output, column)
@@ -123,7 +124,8 @@ def _hash(connection: AnyConnection, query: str, values: list[sql.Composable]) -
     row = sql.SQL(" || ',' || ").join(values) if values else sql.SQL("''")
     names = sql.SQL(", ").join(sql.SQL(f"c{position}") for position in range(len(values)))
     rows = sql.SQL("({}) AS rows{}").format(
-        sql.SQL(query), sql.SQL("({})").format(names) if values else sql.SQL("")  # type: ignore[arg-type]
+        sql.SQL(query),
+        sql.SQL("({})").format(names) if values else sql.SQL(""),  # type: ignore[arg-type]
     )
     statement: Any = sql.SQL(
         "SELECT count(*), md5(coalesce(string_agg(hash, '' ORDER BY hash COLLATE \"C\"), '')) "
@@ -149,9 +151,7 @@ def _describe(source: AnyConnection, query: str, destination: AnyConnection, oth
     return f"{query}: {rows[0]} rows at the source, {rows[1]} at the destination; these columns differ: {differing}"
 
 
-def _column_hash(
-    connection: AnyConnection, query: str, values: list[sql.Composable], position: int
-) -> tuple[int, str]:
+def _column_hash(connection: AnyConnection, query: str, values: list[sql.Composable], position: int) -> tuple[int, str]:
     """As `_hash`, of one column."""
     ignored: list[sql.Composable] = [sql.SQL("''") for _ in values]
     return _hash(connection, query, [*ignored[:position], values[position], *ignored[position + 1 :]])

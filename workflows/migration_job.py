@@ -274,13 +274,15 @@ class MigrationJob:
         return JobStatus.COMPLETED if self._report.all_completed else JobStatus.FAILED
 
     async def _close(self, status: JobStatus) -> None:
+        """The status is final once nothing of the job is left: no session, nothing in staging."""
         self._closing = True
-        self._report.status = status
         await self._snapshot.release()
         self._show("")
+        last_words = self._report.progress().model_copy(update={"status": status})
         await workflow.execute_activity_method(
-            StatusActivities.record_outcome, self._report.progress(), **control("keep the outcome, clear staging")
+            StatusActivities.record_outcome, last_words, **control("keep the outcome, clear staging")
         )
+        self._report.status = status
         await self._record()
         await workflow.wait_condition(workflow.all_handlers_finished)
 

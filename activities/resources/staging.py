@@ -25,23 +25,23 @@ class StagedObject:
         self._file = file
         self._arrow: pa.ipc.RecordBatchStreamWriter | None = None
         self.bytes = 0
+        """Known when it is finished."""
 
     def write(self, piece: bytes) -> None:
         """Adds bytes of the native bulk format."""
         self._file.write(piece)
-        self.bytes += len(piece)
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Adds rows as Arrow IPC stream."""
         if self._arrow is None:
             self._arrow = pa.ipc.new_stream(self._file, batch.schema)
         self._arrow.write_batch(batch)
-        self.bytes += batch.nbytes
 
     def finish(self) -> None:
-        """Ends the Arrow stream, where one was begun."""
+        """Ends the Arrow stream, where one was begun, and measures."""
         if self._arrow is not None:
             self._arrow.close()
+        self.bytes = self._file.tell()
 
 
 class LocalStaging:
@@ -71,23 +71,19 @@ class LocalStaging:
         finally:
             aside.unlink(missing_ok=True)
 
-    async def read(self, reference: str) -> AsyncIterator[bytes]:
-        """The object's bytes in pieces. Raises StagedBatchGone."""
-        with self._open(reference) as file:
+    async def read(self, reference: str, size: int) -> AsyncIterator[bytes]:
+        """The object's bytes in pieces; `size` is what was written. Raises StagedBatchGone."""
+        with self._open(reference, size) as file:
             while piece := file.read(READ_BYTES):
                 yield piece
 
-    async def read_batches(self, reference: str) -> AsyncIterator[pa.RecordBatch]:
-        """The object's rows. Raises StagedBatchGone."""
-        with self._open(reference) as file:
-            if not os.fstat(file.fileno()).st_size:
+    async def read_batches(self, reference: str, size: int) -> AsyncIterator[pa.RecordBatch]:
+        """The object's rows; `size` is what was written. Raises StagedBatchGone."""
+        with self._open(reference, size) as file:
+            if size == 0:
                 return
             for batch in pa.ipc.open_stream(file):
                 yield batch
-
-    def exists(self, reference: str) -> bool:
-        """The object is there, whole."""
-        return (self._folder / reference).exists()
 
     def delete(self, reference: str) -> None:
         """Takes an object away; gone already is fine."""
@@ -101,11 +97,16 @@ class LocalStaging:
             if parent == self._folder or not _remove_if_empty(parent):
                 break
 
-    def _open(self, reference: str) -> IO[bytes]:
+    def _open(self, reference: str, size: int) -> IO[bytes]:
+        """Staging is not flushed to disk: after a crash of the machine an object may be there and be cut short."""
         try:
-            return (self._folder / reference).open("rb")
+            file = (self._folder / reference).open("rb")
         except FileNotFoundError as error:
             raise StagedBatchGone(f"{reference} is not in staging") from error
+        if os.fstat(file.fileno()).st_size != size:
+            file.close()
+            raise StagedBatchGone(f"{reference} is not whole")
+        return file
 
 
 def _remove_if_empty(folder: Path) -> bool:

@@ -93,6 +93,7 @@ class Demo:
         stuck_since: float | None = None
         with display_for(self._console) as display:
             while True:
+                self._stack.raise_if_hopeless()
                 progress = client.progress(job_id)
                 display.show(progress)
                 now = time.monotonic()

@@ -24,7 +24,6 @@ from deploy.local.temporal_server import TemporalServer
 
 STAGES = ("control", "extract", "transform", "load", "validate")
 API_STARTUP_SECONDS = 60.0
-MOST_STARTS = 3
 CONFIG_DATABASE = "sterna"
 
 
@@ -158,6 +157,12 @@ class LocalStack:
         if name in waits:
             waits[name]()
 
+    def raise_if_hopeless(self) -> None:
+        """Raises RuntimeError with the end of its log where a process cannot live."""
+        for name in self.own_programs:
+            if self.process(name).hopeless:
+                raise RuntimeError(f"{name} ends again and again. Its log ends:\n{end_of(self.log(name))}")
+
     def log(self, name: str) -> Path:
         """The file with what a process printed."""
         return {"config-store": self.config_store.log, "temporal": self.temporal.log}.get(
@@ -233,8 +238,7 @@ class LocalStack:
         deadline = time.monotonic() + API_STARTUP_SECONDS
         answer = "nothing"
         api = self.process("api")
-        last_start = api.starts + (MOST_STARTS - 1 if self._restart_dead else 0)
-        while time.monotonic() < deadline and (api.running or api.starts <= last_start):
+        while time.monotonic() < deadline and not api.hopeless and (api.running or self._restart_dead):
             try:
                 response = httpx.get(f"{self.api_url}/readyz", timeout=5, trust_env=False)
                 if response.is_success:

@@ -7,16 +7,20 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 
 RESTART_DELAY_SECONDS = 1.0
+LONGEST_DELAY_SECONDS = 30.0
+HEALTHY_SECONDS = 20.0
+HOPELESS_AFTER = 3
 STOP_SECONDS = 20.0
 
 Report = Callable[[str], None]
 
 
 class SupervisedProcess:
-    """One program under one name.
+    """One program under one name, started again after a second; a program that fails at once, less and less often.
 
     `spawn` starts it, as the leader of a session of its own. It is always called in the thread of this object, which
     lives as long as the program: the kernel ends a child when the *thread* that made it ends (prctl(2),
@@ -35,6 +39,7 @@ class SupervisedProcess:
         self.name = name
         self.restart_when_dead = restart_when_dead
         self.starts = 0
+        self._failures_in_a_row = 0
         self._spawn = spawn
         self._stop_signal = stop_signal
         self._report = report
@@ -57,6 +62,11 @@ class SupervisedProcess:
         """The program lives."""
         process = self._process
         return process is not None and process.poll() is None
+
+    @property
+    def hopeless(self) -> bool:
+        """The program ended by itself soon after its start, several times in a row: another start will not help."""
+        return self._failures_in_a_row >= HOPELESS_AFTER
 
     def start(self) -> None:
         """Starts the program and returns once it was spawned. Raises what `spawn` raised."""
@@ -108,7 +118,11 @@ class SupervisedProcess:
                 self._process = process
                 self.starts += 1
                 self._changed.notify_all()
-            self._await_restart(process, process.wait())
+            began = time.monotonic()
+            status = process.wait()
+            failed = status >= 0 and time.monotonic() - began < HEALTHY_SECONDS
+            self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
+            self._await_restart(process, status)
 
     def _still_wanted(self) -> bool:
         with self._changed:
@@ -123,7 +137,8 @@ class SupervisedProcess:
         self._report(f"{self.name} (pid {process.pid}) ended with {describe_status(status)}")
         with self._changed:
             if self.restart_when_dead:
-                self._changed.wait_for(lambda: not self._wanted, timeout=RESTART_DELAY_SECONDS)
+                delay = min(RESTART_DELAY_SECONDS * 2 ** max(self._failures_in_a_row - 1, 0), LONGEST_DELAY_SECONDS)
+                self._changed.wait_for(lambda: not self._wanted, timeout=delay)
             else:
                 self._wanted = False
 

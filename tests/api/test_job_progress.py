@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.conftest import connect
 
 
 async def _events(api: httpx.AsyncClient, job_id: str) -> list[tuple[str, Json]]:
-    async with api.stream("GET", f"/api/jobs/{job_id}/events", timeout=60) as stream:
+    async with asyncio.timeout(60), api.stream("GET", f"/api/jobs/{job_id}/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         events = []
         name = ""

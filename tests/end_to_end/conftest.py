@@ -29,6 +29,23 @@ def stack() -> Iterator[LocalStack]:
             yield running
 
 
+@pytest.fixture(scope="session")
+def breakable_stack() -> Iterator[LocalStack]:
+    """A stack for tests that kill its processes: what dies stays dead until `restart`; a second load worker takes over.
+
+    Its Temporal server suggests very early that workflows continue as new.
+    """
+    with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
+        Path(folder).chmod(0o755)
+        with LocalStack(
+            Path(folder) / "stack",
+            stages=("control", "extract", "load", "load", "validate"),
+            temporal_options=("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=300"),
+            restart_dead=False,
+        ) as running:
+            yield running
+
+
 @dataclass
 class Databases:
     """A source and a destination database on the test session's PostgreSQL."""

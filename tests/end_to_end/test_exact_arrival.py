@@ -156,9 +156,7 @@ def source(postgres: PostgresServer, new_database: NewDatabase) -> str:
 
 
 @pytest.fixture(scope="module")
-def arrivals(
-    postgres: PostgresServer, new_database: NewDatabase, stack: LocalStack, source: str
-) -> dict[str, Arrival]:
+def arrivals(postgres: PostgresServer, new_database: NewDatabase, stack: LocalStack, source: str) -> dict[str, Arrival]:
     """All the tables, moved by two jobs at once: one for each path."""
     jobs = Jobs(stack)
     sides = {path: Databases(postgres, source, new_database()) for path in PATHS}
@@ -200,7 +198,7 @@ def test_rows_went_the_way_that_was_meant(arrivals: dict[str, Arrival], path: st
 
 
 def test_batches_have_about_seven_rows(arrival: Arrival) -> None:
-    for table in ("shapes.without_key", "shapes.wide", "types.texts", "shapes.events"):
+    for table in ("shapes.without_key", "shapes.keyed", "types.texts", "shapes.events"):
         rows = [batch["rows"] for batch in arrival.evidence(table)["batches"]]
         assert len(rows) >= 3, (table, rows)
         assert sum(count > 0 for count in rows) >= 3, (table, rows)

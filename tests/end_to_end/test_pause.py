@@ -18,13 +18,13 @@ def keeper_only(databases: Databases, job_id: str) -> bool:
     return sessions(databases) == [f"sterna keeper {job_id}"]
 
 
-def begin(databases: Databases, jobs: Jobs) -> tuple[BrakedTable, str]:
-    """A job that has loaded some batches and stands in the middle of others, for half a minute."""
+def begin(databases: Databases, jobs: Jobs, seconds: float = 30) -> tuple[BrakedTable, str]:
+    """A job that has loaded some batches and stands in the middle of others, for so many seconds."""
     table = BrakedTable(databases, "numbers", ROWS)
     table.create(0.1)
     job_id = jobs.post(databases.spec([{"sourceTable": "numbers", "batchSize": ROWS // BATCHES}]))
     until(lambda: ledger(databases))
-    table.brake(30)
+    table.brake(seconds)
     until(table.braked)
     return table, job_id
 
@@ -95,7 +95,7 @@ def test_a_pause_stops_an_index_build_and_resume_builds_it(databases: Databases,
 
 
 def test_a_pause_and_resume_at_once_leave_the_job_running(databases: Databases, jobs: Jobs) -> None:
-    table, job_id = begin(databases, jobs)
+    table, job_id = begin(databases, jobs, 2)
     for command in ("pause", "resume", "pause", "resume"):
         jobs.command(job_id, command)
     table.brake(0)

@@ -92,6 +92,18 @@ def test_stop_during_the_pause_before_a_restart_leaves_nothing(process: Supervis
     assert process.starts == 1
 
 
+def test_a_program_that_fails_at_once_is_called_hopeless_and_a_killed_one_is_not(process: SupervisedProcess) -> None:
+    for starts in (2, 3, 4):
+        process.kill()
+        wait_until(lambda expected=starts: process.starts == expected)
+    assert not process.hopeless
+
+    failing = SupervisedProcess("failing", lambda: subprocess.Popen(["false"], start_new_session=True))
+    failing.start()
+    wait_until(lambda: failing.hopeless)
+    failing.stop()
+
+
 def test_a_program_that_cannot_be_started_is_the_callers_error() -> None:
     def refuse() -> subprocess.Popen[bytes]:
         raise FileNotFoundError("no such program")

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from connectors.base import Credentials, LedgerEntry, LoadBeginning, LoadRef, LoadTarget
+from connectors.postgres.connector import Postgres
+from connectors.postgres.options import PostgresOptions
+from core.errors import DataMismatch, Defect
+from core.schema import Digest, TableName
+from deploy.local.postgres_server import PostgresServer
+from tests.conftest import NewDatabase, connect
+
+TARGET = LoadTarget(TableName(schema_name="public", name="numbers"), ["i"], as_text=True)
+
+
+@pytest.fixture
+def database(postgres: PostgresServer, new_database: NewDatabase) -> str:
+    name = new_database()
+    with connect(postgres, name) as connection:
+        connection.execute("CREATE TABLE numbers (i int)")
+    return name
+
+
+@pytest.fixture
+async def destination(postgres: PostgresServer, database: str) -> Postgres:
+    connector = build(postgres, database)
+    await connector.prepare_ledger()
+    return connector
+
+
+def build(postgres: PostgresServer, database: str) -> Postgres:
+    options = PostgresOptions(host="127.0.0.1", port=postgres.port, database=database, user=postgres.user)
+    return Postgres(options, Credentials(), "test")
+
+
+async def begin(destination: Postgres, token: str, *, run: int = 1, replace: bool = False) -> int:
+    beginning = LoadBeginning("job", "table", run, token)
+    return (await destination.begin_load(beginning, TARGET, replace=replace)).load
+
+
+def entry(load: int, number: int, rows: int) -> LedgerEntry:
+    return LedgerEntry("job", "table", load, number, Digest(rows=rows, total="7"))
+
+
+async def parts(*pieces: bytes, wait_for: asyncio.Event | None = None) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+    if wait_for is not None:
+        await wait_for.wait()
+
+
+def count(postgres: PostgresServer, database: str, where: str = "") -> int:
+    with connect(postgres, database) as connection:
+        found = connection.execute(f"SELECT count(*) FROM numbers {where}").fetchone()
+    assert found is not None
+    return int(str(found[0]))
+
+
+async def load(destination: Postgres, what: LedgerEntry, source: AsyncIterator[bytes]) -> bool:
+    return (await destination.load_native(TARGET, what, source, lambda moved: None)).repeated
+
+
+async def test_the_same_batch_is_loaded_once(destination: Postgres, postgres: PostgresServer, database: str) -> None:
+    number = await begin(destination, "a")
+    assert not await load(destination, entry(number, 0, 2), parts(b"1\n2\n"))
+    assert await load(destination, entry(number, 0, 2), parts(b"1\n2\n"))
+    assert count(postgres, database) == 2
+
+
+async def test_a_row_count_that_differs_rolls_rows_and_ledger_back(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    number = await begin(destination, "a")
+    with pytest.raises(DataMismatch):
+        await load(destination, entry(number, 0, 3), parts(b"1\n2\n"))
+    assert count(postgres, database) == 0
+    assert await destination.ledger_rows(LoadRef("job", "table", number)) == []
+
+
+async def test_the_same_token_keeps_the_load_and_a_new_one_takes_its_rows_away(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    first = await begin(destination, "a")
+    await load(destination, entry(first, 0, 1), parts(b"1\n"))
+    assert await begin(destination, "a") == first
+    assert count(postgres, database) == 1
+    assert await begin(destination, "b") == first + 1
+    assert count(postgres, database) == 0
+
+
+async def test_a_new_copy_spares_rows_that_stood_before(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    with connect(postgres, database) as connection:
+        connection.execute("INSERT INTO numbers VALUES (100), (101)")
+    first = await begin(destination, "a")
+    await load(destination, entry(first, 0, 3), parts(b"1\n2\n3\n"))
+    await begin(destination, "b")
+    assert count(postgres, database) == 2
+    assert count(postgres, database, "WHERE i >= 100") == 2
+
+
+async def test_another_run_appends_or_replaces_as_it_is_told(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    first = await begin(destination, "a")
+    await load(destination, entry(first, 0, 1), parts(b"1\n"))
+    second = await begin(destination, "b", run=2)
+    await load(destination, entry(second, 0, 1), parts(b"1\n"))
+    assert count(postgres, database) == 2
+    third = await begin(destination, "c", run=3, replace=True)
+    await load(destination, entry(third, 0, 1), parts(b"1\n"))
+    assert count(postgres, database) == 1
+
+
+async def test_a_predecessor_that_holds_the_batch_is_ended(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    number = await begin(destination, "a")
+    for_ever = asyncio.Event()
+    stalled = asyncio.create_task(load(destination, entry(number, 0, 1), parts(b"1\n", wait_for=for_ever)))
+    await asyncio.sleep(0.5)
+    assert not await load(build(postgres, database), entry(number, 0, 1), parts(b"1\n"))
+    for_ever.set()
+    with contextlib.suppress(Exception):
+        await stalled
+    assert count(postgres, database) == 1
+
+
+async def test_a_straggler_of_an_earlier_load_cannot_write_into_the_new_one(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    first = await begin(destination, "a")
+    for_ever = asyncio.Event()
+    straggler = asyncio.create_task(load(destination, entry(first, 0, 1), parts(b"1\n", wait_for=for_ever)))
+    await asyncio.sleep(0.5)
+    await begin(build(postgres, database), "b")
+    for_ever.set()
+    with contextlib.suppress(Exception):
+        await straggler
+    with pytest.raises(Defect):
+        await load(destination, entry(first, 1, 1), parts(b"2\n"))
+    assert count(postgres, database) == 0
