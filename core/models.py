@@ -359,6 +359,7 @@ class TableResult(Model):
     message: str = ""
     evidence: str | None = None
     proved: bool = False
+    copies: int = 1
     snapshot_epoch: int | None = None
     finished_at: datetime | None = None
     state: TableRun | None = None

@@ -66,6 +66,7 @@ class JobReport:
                 "bytes": result.bytes,
                 "batches_done": result.batches,
                 "message": result.message,
+                "copies": result.copies,
                 "proved": result.proved,
                 "eta_seconds": None,
             }

@@ -282,6 +282,7 @@ class TableMigration:
             bytes=self.state.bytes_done,
             batches=self.state.batches_done,
             message=message,
+            copies=self.state.copy_number,
             snapshot_epoch=self.state.snapshot.epoch if self.state.snapshot else None,
             finished_at=workflow.now(),
         )

@@ -12,6 +12,7 @@ from api.client import ApiClient
 from deploy.cli import app
 from deploy.local.postgres_server import free_port
 from deploy.local.stack import LocalStack
+from tests.end_to_end.conftest import Databases
 
 
 def sterna(stack: LocalStack, *words: str, stdin: str | None = None) -> Result:
@@ -88,6 +89,28 @@ def test_a_job_without_proof_has_no_certificate(stack: LocalStack) -> None:
 
 def test_connectors_say_what_they_can_do(stack: LocalStack) -> None:
     assert "POSTGRES     reads, writes" in sterna(stack, "connectors").stdout
+
+
+def test_a_plan_shows_statements_and_moves_nothing_and_submit_watch_proves(
+    stack: LocalStack, databases: Databases
+) -> None:
+    databases.prepare(
+        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, n FROM generate_series(1, 50) n"
+    )
+    spec = json.dumps(databases.spec([{"sourceSchema": "public", "sourceTable": "t"}]))
+
+    planned = sterna(stack, "plan", "-", stdin=spec)
+    assert planned.exit_code == Exit.DONE, planned.output
+    assert "public.t → public.t: about" in planned.stdout
+    assert "CREATE TABLE" in planned.stdout
+    with databases.connect_destination() as session:
+        assert session.execute("SELECT to_regclass('public.t')").fetchone() == (None,)
+
+    moved = sterna(stack, "submit", "-", "--watch", stdin=spec)
+    assert moved.exit_code == Exit.DONE, moved.output
+    assert "public.t → public.t: COMPLETED, proved, 50 rows" in moved.stdout
+    job_id = moved.stdout.split()[0]
+    assert json.loads(sterna(stack, "certificate", job_id).stdout)["verdict"] == "PROVED"
 
 
 def test_a_watcher_outlives_the_api(stack: LocalStack) -> None:

@@ -68,12 +68,14 @@ async def test_ten_kills_in_the_middle_of_a_table_of_a_million_rows_change_no_ro
 ) -> None:
     stack = breakable_stack
     table = BrakedTable(databases, "numbers", ROWS)
-    table.create(2.5)
+    table.create(1)
     spec = {"sourceTable": "numbers", "batchSize": BATCH_ROWS, "whereClause": SLOW_READING}
     job_id = jobs.post(databases.spec([spec], parallelBatches=64))
     until(lambda: ledger(databases))
     entry = jobs.table(job_id, "numbers")
+    done = 0
     for victim in VICTIMS:
+        until(lambda done=done: len(ledger(databases)) > done)
         activities = await busy_with(stack, f"migration/{job_id}/{entry['tableId']}", victim)
         stack.kill(victim)
         done = len(ledger(databases))
