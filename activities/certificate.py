@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from core.models import CertificateInput, CertificateResult, Endpoint
+from core.models import CertificateInput, CertificateResult, endpoints
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
@@ -27,11 +27,7 @@ class CertificateActivities:
         """Gathers the tables' evidence into one document. Idempotent."""
         spec = (await self._store.get_job(given.job_id)).spec
         settings: dict[str, object] = {
-            endpoint.side: self._connections.session_settings(endpoint)
-            for endpoint in (
-                Endpoint(side="source", connection=spec.source),
-                Endpoint(side="destination", connection=spec.destination),
-            )
+            endpoint.side: self._connections.session_settings(endpoint) for endpoint in endpoints(spec)
         }
         reference, proved = self._evidence.write_certificate(given, spec, settings)
         return CertificateResult(reference=reference, proved=proved)

@@ -1,4 +1,4 @@
-"""Heartbeats: on progress where rows move, by the clock only while one statement runs in the server."""
+"""Heartbeats: on progress where rows move, and by the clock where a database may be silent for long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def beat(moved_bytes: int = 0) -> None:
 
 @asynccontextmanager
 async def beating() -> AsyncIterator[None]:
-    """Beats while the block waits for a single statement (an index build, a digest), which shows no progress itself.
+    """Beats by the clock while the block works with a database: an index build, a digest, a selective whereClause or
+    somebody's lock show no progress for long.
 
     A dead connection ends the statement by TCP keepalive, so the beat cannot hide a wedged session for ever.
     """

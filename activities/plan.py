@@ -8,7 +8,7 @@ from uuid import uuid4
 from temporalio import activity
 
 from activities.heartbeat import beating
-from core.models import Endpoint, PlanInput, PlanResult
+from core.models import PlanInput, PlanResult, endpoints
 
 if TYPE_CHECKING:
     from activities.resources.reachability import Reachability
@@ -30,10 +30,7 @@ class PlanActivities:
         """Reads both catalogs and writes the plan as a document, which the API streams and then deletes."""
         job = given.spec
         async with beating():
-            await self._reachability.check(
-                Endpoint(side="source", connection=job.source),
-                Endpoint(side="destination", connection=job.destination),
-            )
+            await self._reachability.check(*endpoints(job))
             specs = await self._survey.match_tables(job)
             surveyed = await self._survey.look(
                 "plan", 0, job, {str(position): spec for position, spec in enumerate(specs)}
@@ -48,10 +45,6 @@ class PlanActivities:
 
 
 def _describe(route: TableRoute) -> dict[str, object]:
-    ddl = route.ddl
-    before = [*ddl.schemas, *ddl.extensions, *ddl.tables] if route.create_table else []
-    types = [statement for definition in ddl.types for statement in definition.statements]
-    after = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
     return {
         "source": str(route.source_table),
         "destination": str(route.destination_table),
@@ -63,9 +56,7 @@ def _describe(route: TableRoute) -> dict[str, object]:
         "loadMode": route.load_mode,
         "createsTable": route.create_table,
         "columns": [column.model_dump(mode="json", by_alias=True) for column in route.columns],
-        "ddl": [*types, *(statement.sql for statement in [*before, *after])]
-        if route.create_table
-        else [statement.sql for statement in after],
-        "notCarried": [item.model_dump(mode="json", by_alias=True) for item in ddl.not_carried],
+        "ddl": route.statements(),
+        "notCarried": [item.model_dump(mode="json", by_alias=True) for item in route.ddl.not_carried],
         "warnings": route.warnings,
     }

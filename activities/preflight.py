@@ -8,8 +8,7 @@ from temporalio import activity
 
 from activities.heartbeat import beating
 from core.errors import InvalidConfiguration
-from core.job_spec import JobSpec
-from core.models import Endpoint, JobPlan, PreflightInput, TableEntry
+from core.models import JobPlan, PreflightInput, TableEntry, endpoints
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
@@ -97,11 +96,3 @@ class PreflightActivities:
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
         )
-
-
-def endpoints(job: JobSpec) -> tuple[Endpoint, Endpoint]:
-    """Source and destination as activities take them."""
-    return (
-        Endpoint(side="source", connection=job.source),
-        Endpoint(side="destination", connection=job.destination),
-    )

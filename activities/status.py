@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
+from core.documents import progress_document
 from core.models import JobProgress, StatusUpdate
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class StatusActivities:
     async def record_outcome(self, given: JobProgress) -> None:
         """Keeps the last progress as a document, for when Temporal has forgotten, and clears the run's staging."""
         self._documents.write(
-            f"{self._routes.run_folder(given.job_id, given.run)}/progress.json",
+            progress_document(given.job_id, given.run),
             given.model_dump_json(by_alias=True, indent=1),
         )
         self._staging.clear(f"{given.job_id}/{given.run}")

@@ -15,7 +15,7 @@ from core.schema import Digest
 
 if TYPE_CHECKING:
     from activities.resources.routes import Routes
-    from activities.resources.row_changes import RowChanges
+    from activities.resources.row_changes import Change, RowChanges
     from activities.resources.staging import LocalStaging
     from core.models import TableRoute
 
@@ -36,12 +36,12 @@ class TransformActivities:
         """
         started = time.monotonic()
         route = self._routes.read(given.route)
-        staged = [await self._transform_batch(route, given, batch) for batch in given.batches]
+        change = self._row_changes.of(route, digests=given.digests)
+        staged = [await self._transform_batch(route, given.load, batch, change) for batch in given.batches]
         return StagedBatches(batches=staged, seconds=time.monotonic() - started)
 
-    async def _transform_batch(self, route: TableRoute, given: TransformInput, batch: StagedBatch) -> StagedBatch:
-        reference = self._routes.staged(route, given.load, batch.number, "transformed")
-        change = self._row_changes.of(route, digests=given.digests)
+    async def _transform_batch(self, route: TableRoute, load: int, batch: StagedBatch, change: Change) -> StagedBatch:
+        reference = self._routes.staged(route, load, batch.number, "transformed")
         digest = Digest()
         with self._staging.writing(reference) as staged:
             async for rows in self._staging.read_batches(batch.staged, batch.bytes):

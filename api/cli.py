@@ -1,6 +1,7 @@
 """Client commands of `sterna`: they speak to the REST API and hold no state of their own.
 
-Exit status: 0 done, 1 the job did not end COMPLETED and proved, 2 wrong use, 3 the API refused, 4 nobody answers.
+Exit status: 0 done, 1 the job did not end COMPLETED (with `validation` other than none that means proved), 2 wrong use,
+3 the API refused, 4 nobody answers.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def submit(
 
 def plan(
     file: SpecArgument,
-    scan: Annotated[bool, typer.Option("--scan", help="Also look at the data.")] = False,
+    scan: Annotated[bool, typer.Option("--scan", help="Also look at the data; not available yet.")] = False,
     as_json: JsonOption = False,
     api: ApiOption = DEFAULT_API,
 ) -> None:
@@ -199,16 +200,16 @@ def plan_lines(answer: dict[str, Any]) -> Iterator[str]:
     for table in answer.get("tables", []):
         size = f"{format_rows(table['estimatedRows'])}, {format_bytes(table['estimatedBytes'])}"
         yield f"{table['source']} → {table['destination']}: about {size}, {table['batches']} batches"
-        yield from (
-            f"  {column['destination']}: {column['sourceType']} becomes {column['destinationType']}"
-            for column in table["columns"]
-            if column["verdict"] != "EXACT"
-        )
+        yield from (_conversion(column) for column in table["columns"] if column["verdict"] != "EXACT")
         yield from (f"  {statement};" for statement in table["ddl"])
         yield from (f"  warning: {warning}" for warning in table["warnings"])
         yield from (f"  {_left_behind(item)}" for item in table["notCarried"])
     yield from (f"{problem['table']} cannot begin: {problem['reason']}" for problem in answer.get("problems", []))
     yield from (_left_behind(item) for item in answer.get("notCarried", []))
+
+
+def _conversion(column: dict[str, Any]) -> str:
+    return f"  {column['destination']}: {column['sourceType']} becomes {column['destinationType']}, {column['verdict']}"
 
 
 def _left_behind(item: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from core.config_store.stored import StoredJob
-from core.documents import DocumentStore
+from core.documents import DocumentStore, progress_document
 from core.errors import NotFound
 from core.models import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id, table_workflow_id
@@ -42,7 +42,7 @@ class ProgressReader:
     def last_words(self, job: StoredJob) -> JobProgress | None:
         """The document that the newest run left, with status and attention as they stand now."""
         try:
-            text = self._documents.read(f"jobs/{job.job_id}/runs/{job.run}/progress.json")
+            text = self._documents.read(progress_document(job.job_id, job.run))
             progress = JobProgress.model_validate_json(text)
         except (NotFound, ValidationError):
             return None

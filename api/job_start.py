@@ -17,7 +17,7 @@ from core.config_store.runs import StartClaim
 from core.config_store.store import ConfigStore
 from core.errors import Unavailable
 from core.job_spec import JobStatus
-from core.models import Endpoint, JobRun
+from core.models import JobRun, endpoints
 from core.temporal_client import job_workflow_id, task_queue
 from workflows import search_attributes
 
@@ -73,14 +73,7 @@ class JobStarter:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             memo={MEMO_TOKEN: run.start_token},
-            search_attributes=search_attributes.for_job(
-                job.job_id,
-                JobStatus.ACTIVE,
-                (
-                    Endpoint(side="source", connection=job.spec.source),
-                    Endpoint(side="destination", connection=job.spec.destination),
-                ),
-            ),
+            search_attributes=search_attributes.for_job(job.job_id, JobStatus.ACTIVE, endpoints(job.spec)),
             static_summary=job.name[:LONGEST_SUMMARY],
             priority=Priority(priority_key=math.ceil(job.priority / 2)),
             rpc_timeout=RPC_TIMEOUT,

@@ -15,8 +15,7 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from api.field_errors import FieldError, field_errors
-from core.config_store.stored import Conflict
-from core.errors import InvalidConfiguration, MigrationError, NotFound, Unavailable
+from core.errors import Conflict, InvalidConfiguration, MigrationError, NotFound, Unavailable
 from core.schema import Model
 
 MEDIA_TYPE = "application/problem+json"

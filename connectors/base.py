@@ -268,7 +268,10 @@ class ReadsRows(ABC):
 
     @abstractmethod
     async def check_selection(self, selection: Selection) -> None:
-        """Lets the server parse the selection without running it. Raises InvalidConfiguration, AccessDenied."""
+        """Lets the server check names, types and privileges of the selection without running it.
+
+        Raises InvalidConfiguration, AccessDenied.
+        """
 
     @abstractmethod
     def reading(self, snapshot: str | None) -> AbstractAsyncContextManager[RowReader]:

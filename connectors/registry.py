@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from connectors.base import Connector, ConnectorOptions, Credentials
+from core.entry_points import load_class, offered
 from core.errors import InvalidConfiguration
 
 ENTRY_POINT_GROUP = "sterna.connectors"
@@ -27,9 +26,7 @@ class ConnectorType:
 
     def options_class(self) -> type[ConnectorOptions]:
         """Imports the options model, without the driver."""
-        loaded = _load(self.options)
-        assert isinstance(loaded, type)
-        return loaded
+        return load_class(self.options)
 
     def connector_class(self) -> type[Connector]:
         """Imports the connector with its driver. Raises InvalidConfiguration where there is none."""
@@ -37,9 +34,7 @@ class ConnectorType:
             raise InvalidConfiguration(
                 f"the connector {self.name} cannot move rows yet", remedy="GET /api/connectors lists those that can"
             )
-        loaded = _load(self.connector)
-        assert isinstance(loaded, type)
-        return loaded
+        return load_class(self.connector)
 
 
 BUILT_IN = (
@@ -54,15 +49,7 @@ def connector_types() -> dict[str, ConnectorType]:
 
     Raises InvalidConfiguration where two packages claim one name.
     """
-    types = {known.name: known for known in BUILT_IN}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        name = point.name.upper()
-        if name in types:
-            raise InvalidConfiguration(
-                f"two packages offer the connector {name}", remedy=f"Uninstall one; one is {point.value}"
-            )
-        types[name] = point.load()
-    return types
+    return offered(ENTRY_POINT_GROUP, "connector", BUILT_IN, spelled=str.upper)
 
 
 def find_type(name: str) -> ConnectorType:
@@ -85,8 +72,3 @@ def build_connector(name: str, options: dict[str, Any], credentials: Credentials
     except ValidationError as error:
         raise InvalidConfiguration(f"options of connector {name}: {error.errors()[0]['msg']}") from error
     return find_type(name).connector_class()(parsed, credentials, label)
-
-
-def _load(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)

@@ -7,13 +7,37 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from core.errors import NotFound
 
 REFERENCE = re.compile(r"^[\w.-]+(/[\w.-]+)*$")
+
+
+def job_folder(job_id: str) -> str:
+    """Below it lie all documents of one job."""
+    return f"jobs/{job_id}"
+
+
+def run_folder(job_id: str, run: int) -> str:
+    """Below it lie all documents of one run."""
+    return f"{job_folder(job_id)}/runs/{run}"
+
+
+def table_folder(job_id: str, run: int, table_id: str) -> str:
+    """Below it lie all documents of one table of one run."""
+    return f"{run_folder(job_id, run)}/tables/{table_id}"
+
+
+def progress_document(job_id: str, run: int) -> str:
+    """The last progress of a run."""
+    return f"{run_folder(job_id, run)}/progress.json"
+
+
+def evidence_document(job_id: str, run: int, table_id: str) -> str:
+    """A table's part of the certificate."""
+    return f"{table_folder(job_id, run, table_id)}/evidence.json"
 
 
 class DocumentStore:
@@ -47,13 +71,6 @@ class DocumentStore:
                 f"document {reference} is not in the document store",
                 remedy="Point STERNA_DOCUMENTS of every process at the same folder",
             ) from error
-
-    def list(self, prefix: str) -> Iterator[str]:
-        """References below a prefix, sorted."""
-        base = self.path(prefix)
-        for path in sorted(base.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield path.relative_to(self._folder).as_posix()
 
     def delete(self, reference: str) -> None:
         """Removes a document, or everything below a prefix; nothing there is fine."""

@@ -13,6 +13,7 @@
     │   └── Contended               deadlock, serialization failure, lock timeout
     ├── SnapshotGone            the rows must be read under a new snapshot
     ├── StagedBatchGone         the batch must be extracted again
+    ├── Conflict                a command that the job's state does not allow
     ├── DataMismatch            the proof failed: the destination is not what the source was
     └── Defect                  Sterna is wrong; nothing an operator can do
 
@@ -100,6 +101,10 @@ class SnapshotGone(MigrationError):
 
 class StagedBatchGone(MigrationError):
     """A staged batch is no longer in staging: it must be extracted again."""
+
+
+class Conflict(MigrationError):
+    """The job's state, or an idempotency key in use, does not allow what is asked."""
 
 
 class DataMismatch(MigrationError):

@@ -33,7 +33,7 @@ class JobStatus(StrEnum):
 class ConnectionSpec(Model):
     """A database: its connector type, the connector's own options, and where its secret lies.
 
-    Fields beyond `type`, `secretsRef` and `role` belong to the connector and are checked against its options model.
+    Fields beyond `type` and `secretsRef` belong to the connector and are checked against its options model.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -128,7 +128,9 @@ class TableSpec(Model):
     load_mode: LoadMode | None = None
     """Default: the job's option `loadMode`."""
     incremental: IncrementalSpec | None = None
+    """Not available yet."""
     heal: bool = False
+    """Not available yet."""
     transformations: list[TransformationSpec] = Field(default_factory=list)
     """Applied in this order."""
 
@@ -148,17 +150,23 @@ class JobOptions(Model):
     load_mode: LoadMode = "append"
     """append adds rows; replace empties the table first; upsert updates rows whose key exists."""
     parallel_tables: int = Field(default=4, ge=1, le=64)
+    """Tables at once."""
     parallel_batches: int = Field(default=4, ge=1, le=64)
     """Batches of one table in flight."""
     consistency: Literal["snapshot", "batch"] = "snapshot"
     """snapshot: all tables as of one moment; batch: each batch as of its own reading."""
     validation: Literal["none", "count", "checksum"] = "checksum"
+    """What is compared: nothing, numbers of rows, or numbers of rows and digests."""
     max_rejects: int = Field(default=0, ge=0)
+    """More than 0 is not available yet."""
     accept_lossy: list[str] = Field(default_factory=list)
+    """Destination columns, as `schema.table.column`, whose narrower type is accepted."""
     outage_limit: int = Field(default=3600, ge=0)
     """Seconds for which an outage of a database is retried before the table parks."""
     maintenance_window: str | None = None
+    """Not available yet."""
     notify: list[dict[str, Any]] = Field(default_factory=list)
+    """Not available yet."""
 
 
 class JobSpec(Model):

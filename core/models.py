@@ -41,6 +41,14 @@ class Endpoint(Model):
         return f"{self.side} {self.connection.type} {place}/{name}".rstrip("/")
 
 
+def endpoints(job: JobSpec) -> tuple[Endpoint, Endpoint]:
+    """Source and destination of a job."""
+    return (
+        Endpoint(side="source", connection=job.source),
+        Endpoint(side="destination", connection=job.destination),
+    )
+
+
 class ColumnRoute(Model):
     """One column on its way: where it comes from, what it is called and is at the destination."""
 
@@ -83,6 +91,17 @@ class TableRoute(Model):
     create_table: bool
     """False: the destination table exists already and is used."""
     warnings: list[str] = Field(default_factory=list)
+
+    def statements(self) -> list[str]:
+        """The DDL for this table in the order of execution; statements whose object exists already are skipped."""
+        ddl = self.ddl
+        types = [sql for definition in ddl.types for sql in definition.statements]
+        after = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
+        built = [statement.sql for statement in after]
+        if not self.create_table:
+            return built
+        before = [statement.sql for statement in [*ddl.schemas, *ddl.extensions]]
+        return [*before, *types, *(statement.sql for statement in ddl.tables), *built]
 
 
 class Snapshot(Model):

@@ -102,8 +102,7 @@ class ForeignKey(Model):
     referenced: TableName
     referenced_columns: list[str]
     options: str = ""
-    """Native text after the referenced columns: MATCH, ON DELETE, ON UPDATE, DEFERRABLE."""
-    validated: bool = True
+    """Native text after the referenced columns: MATCH, ON DELETE, ON UPDATE, DEFERRABLE, NOT VALID."""
     period: bool = False
     """The last column on both sides is a PERIOD (temporal key)."""
 
@@ -238,9 +237,6 @@ class WholeTable(Model):
     """All rows in one batch."""
 
     kind: Literal["whole"] = "whole"
-
-
-Range = Annotated[PageRange | KeyRange | WholeTable, Field(discriminator="kind")]
 
 
 class PageSegment(Model):

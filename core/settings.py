@@ -22,12 +22,17 @@ class Settings(BaseSettings):
     task_queue_prefix: str = Field(default="sterna", pattern=r"^[\w.-]+$")
     """Task queues are named `{prefix}-{stage}`."""
     api_host: str = "127.0.0.1"
+    """Address that the API listens on."""
     api_port: int = Field(default=8080, ge=0, le=65535)
+    """Port that the API listens on."""
     extract_slots: int = Field(default=4, ge=1)
     """Activities at once in one extract worker."""
     transform_slots: int = Field(default=2, ge=1)
+    """Activities at once in one transform worker."""
     load_slots: int = Field(default=4, ge=1)
+    """Activities at once in one load worker, DDL included."""
     validate_slots: int = Field(default=2, ge=1)
+    """Activities at once in one validate worker."""
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a worker that is told to stop lets its activities run on."""
     log_level: str = "INFO"

@@ -125,7 +125,7 @@ def _hash(connection: AnyConnection, query: str, values: list[sql.Composable]) -
     names = sql.SQL(", ").join(sql.SQL(f"c{position}") for position in range(len(values)))
     rows = sql.SQL("({}) AS rows{}").format(
         sql.SQL(query),
-        sql.SQL("({})").format(names) if values else sql.SQL(""),  # type: ignore[arg-type]
+        sql.SQL("({})").format(names) if values else sql.SQL(""),
     )
     statement: Any = sql.SQL(
         "SELECT count(*), md5(coalesce(string_agg(hash, '' ORDER BY hash COLLATE \"C\"), '')) "

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 from activities.failures import TypedFailures
 from core.errors import InvalidConfiguration
 from core.settings import Settings
-from core.temporal_client import connect
+from core.temporal_client import connect, task_queue
 from worker.parts import Parts, Service
 
 STAGES = ("control", "extract", "transform", "load", "validate")
@@ -50,7 +50,7 @@ async def _serve(stages: Sequence[str], settings: Settings) -> None:
 def _worker(parts: Parts, service: Service) -> Worker:
     return Worker(
         parts.client,
-        task_queue=f"{parts.settings.task_queue_prefix}-{service.queue}",
+        task_queue=task_queue(parts.settings.task_queue_prefix, service.queue),
         activities=service.activities,
         workflows=service.workflows,
         max_concurrent_activities=service.slots,

@@ -13,6 +13,7 @@ from activities.resources.routes import Routes
 from activities.resources.secrets import Secrets, read_environment, read_file
 from core.documents import DocumentStore
 from core.settings import Settings
+from core.temporal_client import Stage
 
 Activity = Callable[..., Any]
 
@@ -39,8 +40,8 @@ class Parts:
 class Service:
     """What one task queue of a process serves."""
 
-    queue: str
-    """Without the prefix: `extract`, `control`, `snapshot` …"""
+    queue: Stage
+    """Without the prefix."""
     activities: list[Activity]
     slots: int
     """Activities at once."""

@@ -20,6 +20,7 @@ class SnapshotLease:
         self.history: list[Snapshot] = []
         self._keeper: workflow.ActivityHandle[None] | None = None
         self._earlier_epochs = 0
+        self._ending = 0
 
     @property
     def held(self) -> bool:
@@ -55,13 +56,19 @@ class SnapshotLease:
             await keeper
 
     async def release(self) -> None:
-        """Ends the keeper's session, where there is one."""
-        if self._keeper is None:
-            return
-        keeper, self._keeper = self._keeper, None
+        """Ends the keeper's session, where there is one, and returns when it is gone, whoever asked for its end."""
+        if self._keeper is not None:
+            keeper, self._keeper = self._keeper, None
+            await self._end(keeper)
+        await workflow.wait_condition(lambda: not self._ending)
+
+    async def _end(self, keeper: workflow.ActivityHandle[None]) -> None:
+        self._ending += 1
         keeper.cancel()
         try:
             await keeper
         except ActivityError as error:
             if not outcomes.cancelled(error):
                 workflow.logger.warning("the snapshot's keeper had failed: %s", outcomes.message(error))
+        finally:
+            self._ending -= 1

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from activities.resources.connections import Connections
 from activities.resources.routes import Routes
 from activities.resources.row_changes import RowChanges
-from connectors.base import BatchDifference, ProvesRows, ReadsRows, capability
+from connectors.base import BatchDifference, ProvesRows, ReadsRows, RowReader, capability
 from core.documents import DocumentStore
 from core.errors import SnapshotGone
 from core.models import Difference, TableRoute, ValidateInput
 
 MOST_BATCHES = 20
 MOST_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class _SourceRows:
+    """Rows of one batch at the source, all read at one moment."""
+
+    hashes: dict[int, int] = field(default_factory=dict)
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    """Examples that the destination does not hold."""
+    moment: str = ""
+    """For people."""
 
 
 class DifferenceSearch:
@@ -52,18 +64,19 @@ class DifferenceSearch:
         found = await proof.batch_hashes(
             route.destination_table, method, self._routes.load_ref(route, given.begun.load), batch.number
         )
-        expected: dict[int, int] = {}
-        lost: list[dict[str, Any]] = []
-        moment = ""
+        source = _SourceRows()
         if batch.number is not None:
-            expected, moment = await self._source_hashes(route, given, batch.number)
-            missing = _surplus(expected, found)
-            lost = await self._source_examples(route, given, batch.number, missing) if missing else []
-        surplus = _surplus(found, expected)
+            source = await self._read_source(route, given, batch.number, found)
+        surplus = _surplus(found, source.hashes)
         kept = await proof.example_rows(route.destination_table, method, surplus) if surplus else []
         reference = self._documents.write_json(
             f"{self._routes.folder(route)}/difference-{'none' if batch.number is None else batch.number}.json",
-            {"batch": batch.number, "sourceReadAt": moment, "onlyAtSource": lost, "onlyAtDestination": kept},
+            {
+                "batch": batch.number,
+                "sourceReadAt": source.moment,
+                "onlyAtSource": source.missing,
+                "onlyAtDestination": kept,
+            },
         )
         return Difference(
             batch=batch.number,
@@ -73,30 +86,36 @@ class DifferenceSearch:
             examples=reference,
         )
 
-    async def _source_hashes(self, route: TableRoute, given: ValidateInput, number: int) -> tuple[dict[int, int], str]:
-        """Hashes of the batch's rows as they should have arrived, and the moment at which they were read."""
+    async def _read_source(
+        self, route: TableRoute, given: ValidateInput, number: int, found: Mapping[int, int]
+    ) -> _SourceRows:
+        """The batch's rows as they should have arrived, and examples of those that were not found."""
         reader = capability(self._connections.connector(route.source, f"compare {route.source_table}"), ReadsRows)
-        selection, rows = self._routes.selection(route), route.plan.range_of(number)
         moments = [(given.snapshot.id, "the job's snapshot")] if given.snapshot else []
         for snapshot, moment in [*moments, (None, "now, the snapshot being released")]:
             try:
                 async with reader.reading(snapshot) as session:
-                    if route.path == "native":
-                        return await session.row_hashes(selection, rows, self._routes.source_proof(route)), moment
-                    return await self._row_changes.hashes(route, session, selection, rows), moment
+                    hashes = await self._hashes(route, session, number)
+                    missing = _surplus(hashes, found)
+                    examples = await self._examples(route, session, number, missing) if missing else []
+                    return _SourceRows(hashes, examples, moment)
             except SnapshotGone:
                 continue
-        return {}, ""
+        return _SourceRows()
 
-    async def _source_examples(
-        self, route: TableRoute, given: ValidateInput, number: int, hashes: list[int]
-    ) -> list[dict[str, Any]]:
-        reader = capability(self._connections.connector(route.source, f"compare {route.source_table}"), ReadsRows)
+    async def _hashes(self, route: TableRoute, session: RowReader, number: int) -> dict[int, int]:
         selection, rows = self._routes.selection(route), route.plan.range_of(number)
-        async with reader.reading(None) as session:
-            if route.path == "native":
-                return await session.example_rows(selection, rows, self._routes.source_proof(route), hashes)
-            return await self._row_changes.examples(route, session, selection, rows, hashes)
+        if route.path == "native":
+            return await session.row_hashes(selection, rows, self._routes.source_proof(route))
+        return await self._row_changes.hashes(route, session, selection, rows)
+
+    async def _examples(
+        self, route: TableRoute, session: RowReader, number: int, hashes: list[int]
+    ) -> list[dict[str, Any]]:
+        selection, rows = self._routes.selection(route), route.plan.range_of(number)
+        if route.path == "native":
+            return await session.example_rows(selection, rows, self._routes.source_proof(route), hashes)
+        return await self._row_changes.examples(route, session, selection, rows, hashes)
 
 
 def _surplus(some: Mapping[int, int], others: Mapping[int, int]) -> list[int]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from activities.resources.routes import Routes
 from connectors.base import LedgerRow
-from core.documents import DocumentStore
+from core.documents import DocumentStore, evidence_document, run_folder
 from core.job_spec import JobSpec
 from core.models import CertificateInput, Difference, TableRoute, ValidateInput
-from core.schema import Digest, Statement
+from core.schema import Digest
 
 
 class Evidence:
@@ -61,7 +61,7 @@ class Evidence:
             "transformations": [step.model_dump(mode="json", by_alias=True) for step in route.transformations],
             "columns": [column.model_dump(mode="json", by_alias=True) for column in route.columns],
             "createdBySterna": route.create_table,
-            "ddl": [statement.sql for statement in _statements(route)],
+            "ddl": route.statements(),
             "notCarried": [item.model_dump(mode="json", by_alias=True) for item in route.ddl.not_carried],
             "warnings": route.warnings,
             "plan": route.plan.method,
@@ -77,7 +77,7 @@ class Evidence:
             "differences": [difference.model_dump(mode="json", by_alias=True) for difference in differences],
             "seconds": {stage: round(seconds, 3) for stage, seconds in given.timings.items()},
         }
-        return self._documents.write_json(f"{self._routes.folder(route)}/evidence.json", evidence)
+        return self._documents.write_json(evidence_document(route.job_id, route.run, route.table_id), evidence)
 
     def write_certificate(self, given: CertificateInput, spec: JobSpec, settings: dict[str, Any]) -> tuple[str, bool]:
         """Gathers the tables' evidence; the verdict is proved only where every table is."""
@@ -107,7 +107,7 @@ class Evidence:
             "tables": tables,
             "notCarried": [item.model_dump(mode="json", by_alias=True) for item in given.not_carried],
         }
-        reference = f"{self._routes.run_folder(given.job_id, given.run)}/certificate.json"
+        reference = f"{run_folder(given.job_id, given.run)}/certificate.json"
         return self._documents.write_json(reference, certificate), proved
 
 
@@ -115,9 +115,3 @@ def specification_hash(spec: JobSpec) -> str:
     """SHA-256 of the job as posted, in canonical JSON (sorted keys, no blanks)."""
     text = json.dumps(spec.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _statements(route: TableRoute) -> list[Statement]:
-    ddl = route.ddl
-    built = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
-    return [*ddl.schemas, *ddl.extensions, *ddl.tables, *built] if route.create_table else built

@@ -10,7 +10,7 @@ from activities.transformations.chain import BoundChain
 from connectors.base import CANONICAL_DIGEST, CreatesTables, WritesRows
 from core.errors import InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, TableSpec, TransformationSpec
-from core.models import ColumnRoute, Endpoint, TableRoute
+from core.models import ColumnRoute, TableRoute, endpoints
 from core.schema import Capabilities, Column, RangePlan, TableDdl, TableName, TableSchema
 
 BindChain = Callable[[Sequence[TransformationSpec], Sequence[TransformedColumn]], BoundChain]
@@ -93,12 +93,13 @@ class RoutePlanner:
         algorithm = self._algorithm(arrow, shaped, arrivals)
         load_mode = table.spec.load_mode or self._job.options.load_mode
         ddl = self._ddl(draft, shaped, others, load_mode)
+        source, destination = endpoints(self._job)
         return TableRoute(
             job_id=self._job_id,
             table_id=table.table_id,
             run=self._run,
-            source=Endpoint(side="source", connection=self._job.source),
-            destination=Endpoint(side="destination", connection=self._job.destination),
+            source=source,
+            destination=destination,
             source_table=table.source.name,
             destination_table=table.destination_name,
             source_schema=table.source,
@@ -203,7 +204,7 @@ class RoutePlanner:
                 "source_type": source.type,
                 "destination_type": arrival.type,
                 "form": form,
-                "verdict": "EXACT" if _same_type(source, arrival) else "CONVERT",
+                "verdict": _verdict(source, arrival),
             }
         )
 
@@ -281,6 +282,13 @@ def _keys(table: TableSchema) -> list[tuple[str, Sequence[str]]]:
 
 def _same_type(column: Column, arrival: Column) -> bool:
     return column.type == arrival.type
+
+
+def _verdict(column: Column, arrival: Column) -> str:
+    """`LOSSY` is here only where the job accepts it by name."""
+    if _same_type(column, arrival):
+        return "EXACT"
+    return "CONVERT" if _keeps_values(column, arrival) else "LOSSY"
 
 
 def _keeps_values(column: Column, arrival: Column) -> bool:

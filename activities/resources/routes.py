@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod, LoadRef, LoadTarget, Selection
-from core.documents import DocumentStore
+from core.documents import DocumentStore, table_folder
 from core.models import TableRoute
 
 
 class Routes:
-    """Reads and writes routes, and says what a route means to a connector. A route never changes once written."""
+    """Reads and writes routes, and says what a route means to a connector.
+
+    Nothing is kept between calls: a table that is planned again (after parking, or when a failed job is retried) gets
+    a new route under the same reference, and every worker must see it.
+    """
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
-        self.read = lru_cache(maxsize=256)(self._load)
 
     def write(self, route: TableRoute) -> str:
         """Stores a route and returns its reference."""
         reference = f"{self.folder(route)}/route.json"
         return self._documents.write(reference, route.model_dump_json(by_alias=True, indent=1))
 
-    def _load(self, reference: str) -> TableRoute:
+    def read(self, reference: str) -> TableRoute:
+        """The route as it was written last. Raises NotFound."""
         return TableRoute.model_validate_json(self._documents.read(reference))
-
-    def run_folder(self, job_id: str, run: int) -> str:
-        """Below it lie all documents of one run."""
-        return f"jobs/{job_id}/runs/{run}"
 
     def folder(self, route: TableRoute) -> str:
         """Below it lie all documents of one table of one run."""
-        return f"{self.run_folder(route.job_id, route.run)}/tables/{route.table_id}"
+        return table_folder(route.job_id, route.run, route.table_id)
 
     def staged(self, route: TableRoute, load: int, number: int, stage: str) -> str:
         """The deterministic name of a staged batch."""

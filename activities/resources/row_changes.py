@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from activities.resources.routes import Routes
@@ -22,14 +21,13 @@ Change = Callable[["pa.RecordBatch"], tuple["pa.RecordBatch", Digest]]
 
 
 class RowChanges:
-    """Binds each route's chain once. What it returns is CPU-bound and may be called from any thread."""
+    """What it returns is CPU-bound and may be called from any thread."""
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self._bind = lru_cache(maxsize=64)(self._bind_chain)
 
     def of(self, route: TableRoute, *, digests: bool) -> Change:
-        """The change of one batch; its digest has the rows, and the checksum where digests are asked for."""
+        """The change of any batch; its digest has the rows, and the checksum where digests are asked for."""
         chain = self._chain_of(route)
         columns = self._routes.staged_proof(route).columns
 
@@ -68,9 +66,5 @@ class RowChanges:
         return list(found.values())
 
     def _chain_of(self, route: TableRoute) -> BoundChain:
-        return self._bind(f"{self._routes.folder(route)}/route.json")
-
-    def _bind_chain(self, reference: str) -> BoundChain:
-        route = self._routes.read(reference)
         before = [column for name in route.read_columns if (column := route.source_schema.column(name))]
         return bind_chain(route.transformations, [TransformedColumn.of(column) for column in before])

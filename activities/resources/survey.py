@@ -153,6 +153,5 @@ class Survey:
             stable_pages=job.options.consistency == "snapshot",
         )
         route = planner.route(draft, plan, drafts)
-        if route.where_clause is not None:
-            await reader.check_selection(Selection(draft.table.source, route.read_columns, route.where_clause))
+        await reader.check_selection(Selection(draft.table.source, route.read_columns, route.where_clause))
         return route

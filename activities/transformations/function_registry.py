@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from activities.transformations.options import TransformationOptions
+from core.entry_points import load_class, offered
 from core.errors import InvalidConfiguration
 
 if TYPE_CHECKING:
@@ -30,15 +29,11 @@ class FunctionType:
 
     def options_class(self) -> type[TransformationOptions]:
         """Imports the options model, without pyarrow and DuckDB."""
-        loaded = _load(self.options)
-        assert isinstance(loaded, type)
-        return loaded
+        return load_class(self.options)
 
     def function_class(self) -> type[ColumnFunction]:
         """Imports the function with what it needs."""
-        loaded = _load(self.function)
-        assert isinstance(loaded, type)
-        return loaded
+        return load_class(self.function)
 
 
 _FUNCTIONS = "activities.transformations.functions"
@@ -68,14 +63,7 @@ def function_types() -> dict[str, FunctionType]:
 
     Raises InvalidConfiguration where two packages claim one name.
     """
-    types = {known.name: known for known in BUILT_IN}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name in types:
-            raise InvalidConfiguration(
-                f"two packages offer the function {point.name}", remedy=f"Uninstall one; one is {point.value}"
-            )
-        types[point.name] = point.load()
-    return types
+    return offered(ENTRY_POINT_GROUP, "function", BUILT_IN)
 
 
 def find_function(name: str) -> FunctionType:
@@ -101,8 +89,3 @@ def function_schemas() -> dict[str, dict[str, Any]]:
         name: {"description": known.description, "schema": known.options_class().model_json_schema()}
         for name, known in sorted(function_types().items())
     }
-
-
-def _load(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)

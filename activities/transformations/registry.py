@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from activities.transformations.base import Transformation
 from activities.transformations.function_registry import function_schemas, parse_function_options
 from activities.transformations.options import CustomFunctionOptions, TransformationOptions
+from core.entry_points import load_class, offered
 from core.errors import InvalidConfiguration
 from core.job_spec import TransformationSpec
 
@@ -29,15 +28,11 @@ class TransformationType:
 
     def options_class(self) -> type[TransformationOptions]:
         """Imports the options model, without pyarrow and DuckDB."""
-        loaded = _load(self.options)
-        assert isinstance(loaded, type)
-        return loaded
+        return load_class(self.options)
 
     def transformation_class(self) -> type[Transformation]:
         """Imports the transformation with what it needs."""
-        loaded = _load(self.transformation)
-        assert isinstance(loaded, type)
-        return loaded
+        return load_class(self.transformation)
 
 
 HERE = "activities.transformations"
@@ -58,15 +53,7 @@ def transformation_types() -> dict[str, TransformationType]:
 
     Raises InvalidConfiguration where two packages claim one name.
     """
-    types = {known.name: known for known in BUILT_IN}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        name = point.name.upper()
-        if name in types:
-            raise InvalidConfiguration(
-                f"two packages offer the transformation {name}", remedy=f"Uninstall one; one is {point.value}"
-            )
-        types[name] = point.load()
-    return types
+    return offered(ENTRY_POINT_GROUP, "transformation", BUILT_IN, spelled=str.upper)
 
 
 def find_type(name: str) -> TransformationType:
@@ -98,8 +85,3 @@ def schemas() -> dict[str, dict[str, Any]]:
         published[name] = {"description": schema.get("description", ""), "schema": schema}
     published["CUSTOM_FUNCTION"]["functions"] = function_schemas()
     return published
-
-
-def _load(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)

@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from api.dependencies import GivenParts, Parts
 from api.schemas import TableBatches
 from core.config_store.stored import StoredJob
+from core.documents import evidence_document
 from core.errors import MigrationError, NotFound
 from core.models import JobProgress
 
@@ -73,7 +74,7 @@ async def list_batches(job_id: str, table: str, parts: GivenParts) -> TableBatch
     if found is None:
         names = ", ".join(known.destination for known in job.tables)
         raise NotFound(f"the job has no table {table}", remedy=f"Its tables: {names}")
-    reference = f"jobs/{job.job_id}/runs/{job.run}/tables/{found.table_id}/evidence.json"
+    reference = evidence_document(job.job_id, job.run, found.table_id)
     return TableBatches.model_validate(json.loads(parts.documents.read(reference)))
 
 

@@ -10,6 +10,7 @@ from api.dependencies import GivenActor, GivenParts
 from api.schemas import JobSubmission, JobView, job_view
 from api.validation import check_spec
 from core.config_store.stored import JobFilter, JobPage
+from core.documents import job_folder
 from core.job_spec import JobSpec, JobStatus
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
@@ -71,4 +72,4 @@ async def delete_job(job_id: str, parts: GivenParts, actor: GivenActor) -> None:
     """Deletes a draft or a finished job with its documents, certificates included; 409 while it runs."""
     job = await parts.store.get_job(job_id)
     await parts.store.delete_job(job.job_id, actor=actor)
-    parts.documents.delete(f"jobs/{job.job_id}")
+    parts.documents.delete(job_folder(job.job_id))

@@ -35,11 +35,11 @@ from connectors.postgres import catalog, create, ddl, hashing, objects, ranges
 from connectors.postgres.errors import translated
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.options import PostgresOptions
+from connectors.postgres.own_rows import own_rows
 from connectors.postgres.proof import PostgresProof
 from connectors.postgres.reader import fetch_examples, open_reader, select
 from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session
 from connectors.postgres.snapshot import open_keeper
-from connectors.postgres.sql import qualified
 from connectors.postgres.writer import PostgresWriter
 from core.errors import InvalidConfiguration
 from core.schema import (
@@ -124,10 +124,10 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
             )
 
     async def check_selection(self, selection: Selection) -> None:
-        """PREPARE parses and analyses without running anything."""
+        """EXPLAIN parses, plans and checks privileges (PREPARE does not) without running anything."""
         async with self._session(default_transaction_read_only="on") as connection:
             with translated(f"checking columns and whereClause of {selection.table.name}"):
-                await connection.execute(f"PREPARE sterna_check AS {select(selection, WholeTable())}")
+                await connection.execute(f"EXPLAIN {select(selection, WholeTable())}")
 
     def reading(self, snapshot: str | None) -> AbstractAsyncContextManager[RowReader]:
         """See ReadsRows."""
@@ -197,7 +197,7 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
         """See ProvesRows."""
         async with self._session() as connection:
             with translated(f"counting {table}"):
-                counted: int = await connection.fetchval(f"SELECT count(*) FROM {qualified(table)}")
+                counted: int = await connection.fetchval(f"SELECT count(*) FROM {await own_rows(connection, table)}")
             return counted
 
     async def digest_table(self, table: TableName, proof: DigestMethod) -> Digest:
@@ -225,7 +225,7 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
     async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
         """See ProvesRows."""
         async with self._session() as connection:
-            return await fetch_examples(connection, f"FROM {qualified(table)}", proof, hashes)
+            return await fetch_examples(connection, f"FROM {await own_rows(connection, table)}", proof, hashes)
 
     async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
         """See ListsObjects."""

@@ -14,14 +14,14 @@ from core.schema import Check, ForeignKey, Index, Key, TableName
 # `options` is what pg_get_constraintdef says after the referenced columns, found by the length of what is before it;
 # conperiod (PostgreSQL 18) puts PERIOD before the last column on both sides.
 CONSTRAINTS_QUERY = """
-SELECT k.relation, k.contype, k.conname AS name, k.definition, k.columns, k.convalidated AS validated, k.period,
+SELECT k.relation, k.contype, k.conname AS name, k.definition, k.columns, k.period,
        fn.nspname AS referenced_schema, f.relname AS referenced_name, k.referenced_columns,
        obj_description(k.oid, 'pg_constraint') AS comment,
        CASE WHEN k.contype = 'f' THEN substr(k.definition, 1 + length(format(
            'FOREIGN KEY (%s) REFERENCES %I.%I(%s)', k.quoted_columns, fn.nspname, f.relname, k.quoted_referenced)))
        END AS options
 FROM (
-    SELECT c.oid, c.conrelid AS relation, c.contype::text, c.conname, c.convalidated, c.confrelid, p.period,
+    SELECT c.oid, c.conrelid AS relation, c.contype::text, c.conname, c.confrelid, p.period,
            pg_get_constraintdef(c.oid) AS definition, own.columns, other.columns AS referenced_columns,
            own.quoted AS quoted_columns, other.quoted AS quoted_referenced
     FROM pg_constraint AS c
@@ -139,6 +139,5 @@ def _foreign_key(record: Any) -> ForeignKey:
         referenced=TableName(schema_name=record["referenced_schema"], name=record["referenced_name"]),
         referenced_columns=record["referenced_columns"],
         options=record["options"].strip(),
-        validated=record["validated"],
         period=record["period"],
     )

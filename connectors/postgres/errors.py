@@ -46,6 +46,8 @@ BY_CODE: dict[str, tuple[type[MigrationError], str]] = {
     "55P03": (Contended, "Another session holds a lock on the table"),
     "57014": (Contended, "The statement was cancelled on the server"),
     "25006": (InvalidConfiguration, "The server is read-only: name the primary as destination"),
+    "23503": (DataRejected, "The row that it refers to is missing: carry its table too, or repair the source"),
+    "23505": (DataRejected, "The key is there already: use loadMode replace or upsert, or remove the duplicates"),
     "22P02": (DataRejected, "A value does not fit the destination's type"),
     "42710": (InvalidConfiguration, "An object of that name exists already"),
     "42P07": (InvalidConfiguration, "An object of that name exists already"),

@@ -58,7 +58,7 @@ def row_hash(proof: DigestMethod) -> str:
     if proof.algorithm == RECORD_HASH:
         # The record hash is linear in its columns' hashes (31 * before + next, as in hash_array_extended), so sums of
         # it do not change when two rows swap values. Hashed once more it is not linear.
-        return f"hashtextextended(hash_record_extended(ROW({', '.join(values)}), 0)::text COLLATE \"C\", 0)"
+        return f'hashtextextended(hash_record_extended(ROW({", ".join(values)}), 0)::text COLLATE "C", 0)'
     if proof.algorithm == CANONICAL_DIGEST:
         pieces = " || ".join(f"coalesce(octet_length({value}) || ':' || {value}, '~')" for value in values)
         return f"('x' || substr(md5({pieces}), 18, 15))::bit(60)::bigint"

@@ -9,8 +9,9 @@ import asyncpg
 
 from connectors.base import LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef
 from connectors.postgres.errors import translated
+from connectors.postgres.own_rows import own_rows
 from connectors.postgres.sql import identifier, qualified
-from core.errors import Contended, Defect
+from core.errors import Contended, Defect, InvalidConfiguration
 from core.schema import Digest, TableName
 
 LEDGER_TABLE = "sterna_ledger"
@@ -136,9 +137,9 @@ class Ledger:
 
     async def _clear_or_count(self, connection: asyncpg.Connection[Any], table: TableName, replace: bool) -> int:
         if replace:
-            await connection.execute(f"TRUNCATE {qualified(table)}")
+            await _empty(connection, table)
             return 0
-        counted: int = await connection.fetchval(f"SELECT count(*) FROM {qualified(table)}")
+        counted: int = await connection.fetchval(f"SELECT count(*) FROM {await own_rows(connection, table)}")
         return counted
 
     async def _take_away(
@@ -146,10 +147,10 @@ class Ledger:
     ) -> None:
         """The rows of an earlier generation: all of the table where it was empty before, else those it wrote."""
         if rows_before == 0:
-            await connection.execute(f"TRUNCATE {qualified(table)}")
+            await _empty(connection, table)
             return
         await connection.execute(
-            f"DELETE FROM {qualified(table)} WHERE xmin IN ({self.transactions()})",
+            f"DELETE FROM {await own_rows(connection, table)} WHERE xmin IN ({self.transactions()})",
             load.job_id,
             load.table_id,
             load.load,
@@ -173,6 +174,16 @@ class Ledger:
         )
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
             raise Contended("an earlier attempt still holds this table or batch in an open transaction")
+
+
+async def _empty(connection: asyncpg.Connection[Any], table: TableName) -> None:
+    try:
+        await connection.execute(f"TRUNCATE {await own_rows(connection, table)}")
+    except asyncpg.FeatureNotSupportedError as error:
+        raise InvalidConfiguration(
+            f"{table} cannot be emptied: a foreign key of a table outside the job refers to it",
+            remedy="Drop that foreign key, or use loadMode upsert, then retry",
+        ) from error
 
 
 def lock_key(*parts: str) -> int:

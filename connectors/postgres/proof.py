@@ -10,7 +10,7 @@ from connectors.base import BatchDifference, DigestMethod, LoadRef
 from connectors.postgres.errors import translated
 from connectors.postgres.hashing import aggregate, row_hash
 from connectors.postgres.ledger import Ledger
-from connectors.postgres.sql import qualified
+from connectors.postgres.own_rows import own_rows
 from core.schema import Digest, TableName
 
 
@@ -28,14 +28,16 @@ class PostgresProof:
     async def digest_table(self, table: TableName, proof: DigestMethod) -> Digest:
         """Digest of all rows."""
         with translated(f"computing the digest of {table}"):
-            return _digest(await self._connection.fetchrow(f"SELECT {aggregate(proof)} FROM {qualified(table)}"))
+            rows = await own_rows(self._connection, table)
+            return _digest(await self._connection.fetchrow(f"SELECT {aggregate(proof)} FROM {rows}"))
 
     async def digest_load(self, table: TableName, proof: DigestMethod, load: LoadRef) -> Digest:
         """Digest of just the rows that one load wrote."""
         with translated(f"computing the digest of load {load.load} of {table}"):
+            rows = await own_rows(self._connection, table)
             return _digest(
                 await self._connection.fetchrow(
-                    f"SELECT {aggregate(proof)} FROM {qualified(table)} WHERE xmin IN ({self._ledger.transactions()})",
+                    f"SELECT {aggregate(proof)} FROM {rows} WHERE xmin IN ({self._ledger.transactions()})",
                     load.job_id,
                     load.table_id,
                     load.load,
@@ -45,11 +47,12 @@ class PostgresProof:
     async def differing_batches(self, table: TableName, proof: DigestMethod, load: LoadRef) -> list[BatchDifference]:
         """Batches whose rows are not as recorded, rows of no batch last."""
         with translated(f"comparing the batches of {table}"):
+            rows = await own_rows(self._connection, table)
             records = await self._connection.fetch(
                 "WITH batches AS (SELECT number, rows, digest, transaction_id::xid AS transaction "
                 f"FROM {self._ledger.sql} WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0), "
                 f"found AS (SELECT batches.number, count(*) AS rows, sum(hash) AS digest FROM "
-                f"(SELECT xmin AS transaction, {row_hash(proof)} AS hash FROM {qualified(table)}) AS hashed "
+                f"(SELECT xmin AS transaction, {row_hash(proof)} AS hash FROM {rows}) AS hashed "
                 "LEFT JOIN batches USING (transaction) GROUP BY batches.number) "
                 "SELECT coalesce(batches.number, found.number) AS number, batches.rows, batches.digest, "
                 "found.rows AS found_rows, found.digest AS found_digest "
@@ -77,8 +80,9 @@ class PostgresProof:
             f"xmin NOT IN ({transactions})" if number is None else f"xmin IN ({transactions} AND number = {number})"
         )
         with translated(f"hashing rows of {table}"):
+            rows = await own_rows(self._connection, table)
             found = await self._connection.fetch(
-                f"SELECT {row_hash(proof)} AS hash, count(*) FROM {qualified(table)} WHERE {condition} GROUP BY 1",
+                f"SELECT {row_hash(proof)} AS hash, count(*) FROM {rows} WHERE {condition} GROUP BY 1",
                 load.job_id,
                 load.table_id,
                 load.load,

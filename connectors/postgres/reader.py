@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PART_BYTES = 2 * 1024 * 1024
+HASH = "sterna_row_hash"  # beside columns that may well be called hash
 
 
 @asynccontextmanager
@@ -117,11 +118,12 @@ async def fetch_examples(
     columns = ", ".join(f"{expression(column)}::text AS {identifier(column.name)}" for column in proof.columns)
     with translated("fetching example rows"):
         found = await connection.fetch(
-            f"SELECT DISTINCT ON (hash) * FROM (SELECT {row_hash(proof)} AS hash, {columns} {from_clause}) AS hashed "
-            "WHERE hash = ANY($1::bigint[])",
+            f"SELECT DISTINCT ON ({HASH}) * FROM "
+            f"(SELECT {row_hash(proof)} AS {HASH}, {columns} {from_clause}) AS hashed "
+            f"WHERE {HASH} = ANY($1::bigint[])",
             list(hashes),
         )
-    return [{name: value for name, value in record.items() if name != "hash"} for record in found]
+    return [{name: value for name, value in record.items() if name != HASH} for record in found]
 
 
 def select(selection: Selection, rows: AnyRange) -> str:

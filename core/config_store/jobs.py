@@ -18,7 +18,6 @@ from core.config_store.sessions import Transactions
 from core.config_store.stored import (
     SYSTEM,
     Actor,
-    Conflict,
     Created,
     Idempotency,
     JobFilter,
@@ -28,7 +27,7 @@ from core.config_store.stored import (
     StoredTable,
 )
 from core.config_store.tables import AuditEvent, IdempotencyKey, MigrationJob, MigrationRun, TableConfig
-from core.errors import InvalidConfiguration, NotFound
+from core.errors import Conflict, InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, JobStatus, TableSpec
 
 EVERYTHING = (

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.config_store.jobs import activate, audit, begin, lock_job, reload
 from core.config_store.rows import new_id, read_job, read_run
 from core.config_store.sessions import Transactions
-from core.config_store.stored import SYSTEM, Actor, Conflict, StoredJob, StoredRun
+from core.config_store.stored import SYSTEM, Actor, StoredJob, StoredRun
 from core.config_store.tables import MigrationJob, MigrationRun
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.job_spec import JobStatus
 from core.models import StatusUpdate
 

@@ -7,13 +7,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from core.errors import MigrationError
 from core.job_spec import JobSpec, JobStatus, TableSpec
 from core.schema import Model
-
-
-class Conflict(MigrationError):
-    """The job's state, or an idempotency key in use, does not allow this."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from core.config_store.store import ConfigStore
-from core.config_store.stored import Actor, Conflict, Idempotency, JobFilter
-from core.errors import InvalidConfiguration, NotFound
+from core.config_store.stored import Actor, Idempotency, JobFilter
+from core.errors import Conflict, InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, JobStatus, TableSpec
 from core.models import StatusUpdate
 from tests.config_store.conftest import Database

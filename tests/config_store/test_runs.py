@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from core.config_store.store import ConfigStore
-from core.config_store.stored import Conflict
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.job_spec import JobStatus
 from core.models import StatusUpdate
 from tests.config_store.conftest import Database

@@ -18,6 +18,7 @@ CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL CONSTRAINT of_cus
 INSERT INTO orders SELECT i, i % 30 + 1 FROM generate_series(1, 60) AS i;
 CREATE TABLE upserted (id int, region text, name text, PRIMARY KEY (id, region));
 INSERT INTO upserted SELECT i, 'eu', 'name ' || i FROM generate_series(1, 30) AS i;
+ANALYZE;
 """
 FOREIGN_KEYS = (
     "SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint WHERE contype = 'f' ORDER BY 1"
@@ -128,3 +129,39 @@ def test_a_wider_type_takes_the_values_and_a_narrower_one_parks_until_it_is_alte
         assert progress["status"] == "COMPLETED", progress
         assert all(table["proved"] for table in progress["tables"]), progress
         assert assert_equal(source, destination, "public.narrow") == 30
+
+
+INHERITANCE = "CREATE TABLE parent (id int, name text); CREATE TABLE child (extra int) INHERITS (parent);"
+
+
+def test_an_existing_parent_keeps_the_rows_of_its_children(databases: Databases, jobs: Jobs) -> None:
+    databases.prepare(
+        f"{INHERITANCE} INSERT INTO parent SELECT i, 'parent' FROM generate_series(1, 30) AS i;"
+        "INSERT INTO child SELECT i, 'child', i FROM generate_series(1, 20) AS i"
+    )
+    with databases.connect_source() as source, databases.connect_destination() as destination:
+        destination.execute(INHERITANCE)
+        tables = [{"sourceTable": "child"}, {"sourceTable": "parent", "batchSize": 7, "loadMode": "replace"}]
+        # One after another: the child's rows are there when the parent is emptied.
+        jobs.run(databases.spec(tables, parallelTables=1))
+        assert assert_equal(source, destination, "public.parent") == 30
+        assert assert_equal(source, destination, "public.child") == 20
+
+
+def test_rows_that_cannot_go_in_park_their_table_with_the_remedy(databases: Databases, jobs: Jobs) -> None:
+    databases.prepare("CREATE TABLE repeated (id int PRIMARY KEY); CREATE TABLE referred (id int PRIMARY KEY)")
+    databases.prepare("INSERT INTO repeated VALUES (1); INSERT INTO referred VALUES (1)")
+    with databases.connect_destination() as destination:
+        destination.execute(
+            "CREATE TABLE repeated (id int PRIMARY KEY); INSERT INTO repeated VALUES (1);"
+            "CREATE TABLE referred (id int PRIMARY KEY); CREATE TABLE outside (id int REFERENCES referred)"
+        )
+    tables = [{"sourceTable": "repeated"}, {"sourceTable": "referred", "loadMode": "replace"}]
+    job_id = jobs.post(databases.spec(tables))
+    jobs.wait(job_id, lambda told: {table["status"] for table in told["tables"]} == {"PARKED"})
+    repeated, referred = jobs.table(job_id, "repeated"), jobs.table(job_id, "referred")
+    assert "repeated_pkey" in repeated["message"]
+    assert "use loadMode replace or upsert" in repeated["message"]
+    assert "public.referred cannot be emptied" in referred["message"]
+    assert "Drop that foreign key" in referred["message"]
+    jobs.command(job_id, "cancel")

@@ -73,7 +73,7 @@ def source_table(name: str) -> str:
     return (
         f"CREATE TABLE faults.{name} (id int{key}, name text, price numeric, note text);"
         f"INSERT INTO faults.{name} SELECT i, CASE WHEN i <> {VICTIM} THEN 'name ' || i END, 1.10, 'note ' || i "
-        f"FROM generate_series(1, {ROWS}) AS i;"
+        f"FROM generate_series(1, {ROWS}) AS i; ANALYZE faults.{name};"
     )
 
 
@@ -203,7 +203,8 @@ def test_a_range_that_the_plan_skips_is_found(databases: Databases, jobs: Jobs, 
             f"CREATE TABLE faults.{name} (id int, name text{key}) PARTITION BY RANGE (id);"
             f"CREATE TABLE faults.{name}_low PARTITION OF faults.{name} FOR VALUES FROM (MINVALUE) TO (41);"
             f"CREATE TABLE faults.{name}_high PARTITION OF faults.{name} FOR VALUES FROM (41) TO (MAXVALUE);"
-            f"INSERT INTO faults.{name} SELECT i, 'name ' || i FROM generate_series(1, {ROWS}) AS i"
+            f"INSERT INTO faults.{name} SELECT i, 'name ' || i FROM generate_series(1, {ROWS}) AS i;"
+            f"ANALYZE faults.{name}"
         )
     tables = [
         {"sourceSchema": "faults", "sourceTable": "skipped_native", "batchSize": 7},

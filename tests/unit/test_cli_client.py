@@ -69,7 +69,7 @@ def test_a_plan_reads_as_lines() -> None:
     }
     assert list(plan_lines(answer)) == [
         "shop.users → shop.CUSTOMERS: about 1,000 rows, 5.0 MB, 3 batches",
-        "  n: integer becomes numeric",
+        "  n: integer becomes numeric, CONVERT",
         "  CREATE TABLE x ();",
         "  warning: slow",
         "  not carried: trigger t: not moved",

@@ -1,0 +1,104 @@
+"""Records every history anew: `python -m tests.replay.record_all`. README.md of this folder says when that is right."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.stack import LocalStack
+from tests.conftest import connect
+from tests.end_to_end.braked_table import BrakedTable
+from tests.end_to_end.conftest import Databases, Jobs
+from tests.end_to_end.observation import ledger, until
+from tests.replay.record import HISTORIES, record
+
+Scenario = Callable[[Databases, Jobs], str]
+
+
+def straight(databases: Databases, jobs: Jobs) -> str:
+    """Two tables and a foreign key, nothing special."""
+    databases.prepare(
+        "CREATE TABLE parent (id int PRIMARY KEY);"
+        "CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent);"
+        "INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, 1)"
+    )
+    return jobs.post(databases.spec({"include": ["public.*"]}))
+
+
+def continued(databases: Databases, jobs: Jobs) -> str:
+    """A table that continues as new, by way of the transform stage."""
+    BrakedTable(databases, "numbers", 3000).create(0)
+    identity = {"type": "COLUMN_MAP", "mapping": {"word": "word"}}
+    table = {"sourceTable": "numbers", "batchSize": 50, "transformations": [identity]}
+    return jobs.post(databases.spec([table], parallelBatches=30))
+
+
+def paused(databases: Databases, jobs: Jobs) -> str:
+    """Paused with release in mid-load, then copied again under a new snapshot."""
+    table, job_id = _begin(databases, jobs)
+    jobs.command(job_id, "pause", {"release": True})
+    until(lambda: jobs.http.get(f"/api/jobs/{job_id}").json()["status"] == "PAUSED")
+    table.brake(0)
+    jobs.command(job_id, "resume")
+    return job_id
+
+
+def parked(databases: Databases, jobs: Jobs) -> str:
+    """A table that cannot begin, is mended and retried."""
+    BrakedTable(databases, "numbers", 100).create(0)
+    with databases.connect_destination() as connection:
+        connection.execute("ALTER TABLE numbers DROP COLUMN word")
+        job_id = jobs.post(databases.spec([{"sourceTable": "numbers"}]))
+        jobs.wait(job_id)
+        connection.execute("ALTER TABLE numbers ADD COLUMN word text")
+    jobs.command(job_id, "retry")
+    return job_id
+
+
+def cancelled(databases: Databases, jobs: Jobs) -> str:
+    """Cancelled in mid-load."""
+    _, job_id = _begin(databases, jobs)
+    jobs.command(job_id, "cancel")
+    return job_id
+
+
+def _begin(databases: Databases, jobs: Jobs) -> tuple[BrakedTable, str]:
+    table = BrakedTable(databases, "numbers", 4000)
+    table.create(0.2)
+    job_id = jobs.post(databases.spec([{"sourceTable": "numbers", "batchSize": 100}]))
+    until(lambda: ledger(databases))
+    return table, job_id
+
+
+def main() -> None:
+    for old in HISTORIES.glob("*.json"):
+        old.unlink()
+    with tempfile.TemporaryDirectory(prefix="sterna-record-") as folder:
+        Path(folder).chmod(0o755)
+        server = PostgresServer(Path(folder) / "postgres")
+        server.start()
+        options = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=200")
+        try:
+            with LocalStack(Path(folder) / "stack", temporal_options=options) as stack:
+                for scenario in (straight, continued, paused, parked, cancelled):
+                    _record(server, stack, scenario)
+        finally:
+            server.stop()
+
+
+def _record(server: PostgresServer, stack: LocalStack, scenario: Scenario) -> None:
+    name, jobs = scenario.__name__, Jobs(stack)
+    with connect(server, "postgres") as connection:
+        for side in ("source", "destination"):
+            connection.execute(f"CREATE DATABASE {name}_{side}")
+    job_id = scenario(Databases(server, f"{name}_source", f"{name}_destination"), jobs)
+    jobs.wait(job_id, lambda progress: progress["status"] in ("COMPLETED", "CANCELLED"))
+    for path in asyncio.run(record(stack.temporal_address, job_id, name)):
+        print(path.name, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from core.job_spec import JobStatus
+from core.models import PauseRequest, RetryRequest
+from tests.workflows.stand_ins import StandIns, beating_until_stopped, entry, refusal, until
+from workflows.migration_job import MigrationJob
+
+SECONDS = 30
+
+
+class Door:
+    """A hook that waits until the test opens it, and says that somebody waits."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def __call__(self, given: Any) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+def statuses(stand_ins: StandIns) -> list[JobStatus]:
+    return [update.status for update in stand_ins.of("record_status")]
+
+
+async def test_a_job_runs_to_its_certificate(stand_ins: StandIns) -> None:
+    async with stand_ins.serving():
+        progress = await (await stand_ins.start_job()).result()
+    assert progress.status == JobStatus.COMPLETED
+    assert progress.rows == 3
+    assert statuses(stand_ins) == [JobStatus.ACTIVE, JobStatus.COMPLETED]
+
+
+async def test_commands_that_come_while_the_job_closes_change_nothing(stand_ins: StandIns) -> None:
+    door = stand_ins.hooks["record_outcome"] = Door()
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        await job.signal(MigrationJob.pause, PauseRequest(release=True))
+        await job.signal(MigrationJob.resume)
+        with pytest.raises(WorkflowUpdateFailedError):
+            await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        await job.cancel()
+        door.opened.set()
+        progress = await asyncio.wait_for(job.result(), SECONDS)
+    assert progress.status == JobStatus.COMPLETED
+    assert statuses(stand_ins)[-1] == JobStatus.COMPLETED
+    assert JobStatus.PAUSED not in statuses(stand_ins)
+
+
+async def test_a_pause_that_is_told_late_does_not_overwrite_the_resume(stand_ins: StandIns) -> None:
+    door = stand_ins.hooks["load_batches"] = Door()
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        for _ in range(3):
+            await job.signal(MigrationJob.pause, PauseRequest())
+            await job.signal(MigrationJob.resume)
+        door.opened.set()
+        await asyncio.wait_for(job.result(), SECONDS)
+    found = statuses(stand_ins)
+    assert found[-2:] == [JobStatus.ACTIVE, JobStatus.COMPLETED]
+
+
+async def test_a_pause_takes_hold_although_the_config_store_is_away(stand_ins: StandIns) -> None:
+    async def away(given: Any) -> None:
+        if given.status == JobStatus.PAUSED:
+            raise ApplicationError("the config store is away")
+
+    door = Door()
+    stand_ins.hooks |= {"record_status": away, "extract_batches": door}
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        await job.signal(MigrationJob.pause, PauseRequest())
+        child = stand_ins.client.get_workflow_handle(f"migration/{stand_ins.prefix}/t1")
+        await _until_stage(child, "paused (moving rows)")
+        stand_ins.hooks.clear()
+        door.opened.set()
+        await job.signal(MigrationJob.resume)
+        progress = await asyncio.wait_for(job.result(), SECONDS)
+    assert progress.status == JobStatus.COMPLETED
+    assert statuses(stand_ins)[-1] == JobStatus.COMPLETED
+
+
+async def test_a_job_is_cancelled_while_the_config_store_is_away_and_a_table_has_parked(stand_ins: StandIns) -> None:
+    async def away(given: Any) -> None:
+        if given.attention:
+            raise ApplicationError("the config store is away")
+
+    async def refuse(given: Any) -> None:
+        raise refusal("AccessDenied")
+
+    stand_ins.hooks |= {"record_status": away, "begin_load": refuse}
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await until(lambda: any(update.attention for update in stand_ins.of("record_status")))
+        stand_ins.hooks.clear()
+        await job.cancel()
+        with pytest.raises(WorkflowFailureError) as failure:
+            await asyncio.wait_for(job.result(), SECONDS)
+    assert isinstance(failure.value.cause, CancelledError)
+    assert statuses(stand_ins)[-1] == JobStatus.CANCELLED
+
+
+async def test_a_snapshot_that_cannot_be_had_again_is_told_to_operators_and_retried(stand_ins: StandIns) -> None:
+    lost = asyncio.Event()
+
+    async def lose(given: Any) -> None:
+        if given.first_epoch == 1:
+            await lost.wait()
+            raise refusal("AccessDenied", "the login is gone")
+
+    async def refuse_old(given: Any) -> None:
+        if given.snapshot.epoch == 1:
+            lost.set()
+            raise refusal("SnapshotGone")
+
+    async def no_login(given: Any) -> None:
+        if given.first_epoch > 1:
+            raise refusal("AccessDenied", "the login is gone")
+
+    stand_ins.hooks |= {"keeping": lose, "extract_batches": refuse_old, "keep_snapshot": no_login}
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await _until_attention(job, "the login is gone")
+        del stand_ins.hooks["keep_snapshot"]
+        await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        progress = await asyncio.wait_for(job.result(), SECONDS)
+    assert (progress.status, progress.tables[0].copies) == (JobStatus.COMPLETED, 2)
+    tokens = [given.token.rsplit(".", 1)[1] for given in stand_ins.of("begin_load")]
+    assert tokens == ["1", "2"]
+
+
+async def test_a_release_while_the_snapshot_is_being_taken_does_not_end_the_job(stand_ins: StandIns) -> None:
+    door = Door()
+
+    async def wait_beating(given: Any) -> None:
+        door.reached.set()
+        await beating_until_stopped(given)
+
+    stand_ins.hooks["keep_snapshot"] = wait_beating
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        await job.signal(MigrationJob.pause, PauseRequest(release=True))
+        await until(lambda: JobStatus.PAUSED in [update.status for update in stand_ins.of("record_status")])
+        del stand_ins.hooks["keep_snapshot"]
+        await job.signal(MigrationJob.resume)
+        progress = await asyncio.wait_for(job.result(), SECONDS)
+    assert progress.status == JobStatus.COMPLETED
+
+
+async def test_a_table_retried_while_others_run_does_not_wait_for_them(stand_ins: StandIns) -> None:
+    door = Door()
+    refused = {"t2"}
+
+    async def hold(given: Any) -> None:
+        if given.route == "t1":
+            await door(given)
+        elif given.route in refused:
+            raise refusal("AccessDenied")
+
+    stand_ins.tables = [entry("t1"), entry("t2")]
+    stand_ins.hooks["extract_batches"] = hold
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await _until_table(job, 1, "PARKED")
+        refused.clear()
+        await job.execute_update(MigrationJob.retry_tables, RetryRequest(tables=["t2"]))
+        await _until_table(job, 1, "COMPLETED")
+        assert (await job.query(MigrationJob.progress)).tables[0].status == "RUNNING"
+        door.opened.set()
+        assert (await asyncio.wait_for(job.result(), SECONDS)).status == JobStatus.COMPLETED
+
+
+async def test_a_child_cancelled_from_outside_fails_the_job(stand_ins: StandIns) -> None:
+    stand_ins.hooks["extract_batches"] = beating_until_stopped
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await until(lambda: stand_ins.of("extract_batches"))
+        await stand_ins.client.get_workflow_handle(f"migration/{stand_ins.prefix}/t1").cancel()
+        with pytest.raises(WorkflowFailureError) as failure:
+            await asyncio.wait_for(job.result(), SECONDS)
+    assert "cancelled from outside" in str(failure.value.cause)
+
+
+async def _until_stage(child: Any, stage: str) -> None:
+    async with asyncio.timeout(SECONDS):
+        while (await child.query("progress"))["stage"] != stage:
+            await asyncio.sleep(0.05)
+
+
+async def _until_attention(job: Any, text: str) -> None:
+    async with asyncio.timeout(SECONDS):
+        while text not in ((await job.query(MigrationJob.progress)).attention or ""):
+            await asyncio.sleep(0.05)
+
+
+async def _until_table(job: Any, position: int, status: str) -> None:
+    async with asyncio.timeout(SECONDS):
+        while True:
+            tables = (await job.query(MigrationJob.progress)).tables
+            if len(tables) > position and tables[position].status == status:
+                return
+            await asyncio.sleep(0.05)

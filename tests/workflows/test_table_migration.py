@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from core.job_spec import JobOptions
+from core.models import BatchSpan, TableResult, TableRun, TableStatus
+from tests.workflows.stand_ins import StandIns, beating_until_stopped, entry, refusal, snapshot, until
+from workflows.table_migration import TableMigration
+
+SECONDS = 30
+
+
+async def start(stand_ins: StandIns, **state: Any) -> WorkflowHandle[TableMigration, TableResult]:
+    given: dict[str, Any] = {"entry": entry(batches=6), "snapshot": snapshot(1), **state}
+    run = TableRun(
+        job_id=stand_ins.prefix,
+        run=1,
+        generation="g",
+        options=JobOptions(parallel_batches=2),
+        workflow_priority=3,
+        **given,
+    )
+    return await stand_ins.client.start_workflow(
+        TableMigration.run, run, id=f"{stand_ins.prefix}/t1", task_queue=f"{stand_ins.prefix}-control"
+    )
+
+
+def extracted(stand_ins: StandIns) -> list[int]:
+    return [given.span.first for given in stand_ins.of("extract_batches")]
+
+
+async def test_batches_left_over_by_an_earlier_execution_survive_another_parking(stand_ins: StandIns) -> None:
+    async def refuse(given: Any) -> None:
+        raise refusal("OutOfSpace")
+
+    stand_ins.hooks["load_batches"] = refuse
+    left_over = [BatchSpan(first=number, count=1) for number in (1, 3, 4, 5)]
+    async with stand_ins.serving():
+        parked = await (await start(stand_ins, next_batch=6, unfinished=left_over, batches_done=2)).result()
+        assert parked.status == TableStatus.PARKED
+        assert parked.state is not None
+        assert parked.state.unfinished == left_over
+        stand_ins.hooks.clear()
+        stand_ins.calls.clear()
+        again = await start(
+            stand_ins, **{name: getattr(parked.state, name) for name in ("next_batch", "unfinished", "load")}
+        )
+        assert (await again.result()).status == TableStatus.COMPLETED
+    assert sorted(extracted(stand_ins)) == [1, 3, 4, 5]
+    assert stand_ins.of("begin_load") == []
+
+
+async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(stand_ins: StandIns) -> None:
+    async def gone(given: Any) -> None:
+        if given.snapshot.epoch == 1 and given.span.first == 3:
+            raise refusal("SnapshotGone")
+
+    stand_ins.hooks["extract_batches"] = gone
+    async with stand_ins.serving():
+        table = await start(stand_ins)
+        await until(lambda: 3 in extracted(stand_ins))
+        await table.signal(TableMigration.read_under, snapshot(2))
+        result = await asyncio.wait_for(table.result(), SECONDS)
+    assert (result.status, result.rows, result.copies) == (TableStatus.COMPLETED, 6, 2)
+    anew = [given for given in stand_ins.of("extract_batches") if given.snapshot.epoch == 2]
+    assert sorted(given.span.first for given in anew) == list(range(6))
+    assert {given.load for given in anew} == {2}
+
+
+async def test_a_newer_snapshot_counts_before_the_old_one_is_missed(stand_ins: StandIns) -> None:
+    held = asyncio.Event()
+
+    async def hold(given: Any) -> None:
+        await held.wait()
+
+    stand_ins.hooks["extract_batches"] = hold
+    async with stand_ins.serving():
+        table = await start(stand_ins)
+        await until(lambda: extracted(stand_ins))
+        await table.signal(TableMigration.read_under, snapshot(2))
+        held.set()
+        result = await asyncio.wait_for(table.result(), SECONDS)
+    assert (result.snapshot_epoch, result.copies, result.rows) == (2, 2, 6)
+
+
+async def test_a_table_is_cancelled_while_a_pause_is_stopping_its_batch(stand_ins: StandIns) -> None:
+    told, closed = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_stop(given: Any) -> None:
+        try:
+            await beating_until_stopped(given)
+        except asyncio.CancelledError:
+            told.set()
+            await closed.wait()
+            raise
+
+    stand_ins.hooks["extract_batches"] = slow_to_stop
+    async with stand_ins.serving():
+        table = await start(stand_ins)
+        await until(lambda: extracted(stand_ins))
+        await table.signal(TableMigration.pause)
+        await asyncio.wait_for(told.wait(), SECONDS)
+        await table.cancel()
+        await asyncio.sleep(0.5)
+        closed.set()
+        with pytest.raises(WorkflowFailureError) as failure:
+            await asyncio.wait_for(table.result(), SECONDS)
+    assert isinstance(failure.value.cause, CancelledError)
+
+
+async def test_a_batch_that_fails_because_a_pause_stops_it_is_done_again_and_parks_nothing(stand_ins: StandIns) -> None:
+    told = asyncio.Event()
+
+    async def fail_when_stopped(given: Any) -> None:
+        try:
+            await beating_until_stopped(given)
+        except asyncio.CancelledError:
+            told.set()
+            raise ApplicationError("cancelled on the server", type="Contended") from None
+
+    stand_ins.hooks["load_batches"] = fail_when_stopped
+    async with stand_ins.serving():
+        table = await start(stand_ins)
+        await until(lambda: stand_ins.of("load_batches"))
+        await table.signal(TableMigration.pause)
+        await asyncio.wait_for(told.wait(), SECONDS)
+        stand_ins.hooks.clear()
+        await table.signal(TableMigration.resume)
+        result = await asyncio.wait_for(table.result(), SECONDS)
+    assert (result.status, result.rows) == (TableStatus.COMPLETED, 6)
+
+
+async def test_a_staged_batch_that_is_gone_is_extracted_again(stand_ins: StandIns) -> None:
+    async def gone_once(given: Any) -> None:
+        if given.batches[0].number == 2 and extracted(stand_ins).count(2) == 1:
+            raise refusal("StagedBatchGone")
+
+    stand_ins.hooks["load_batches"] = gone_once
+    async with stand_ins.serving():
+        result = await asyncio.wait_for((await start(stand_ins)).result(), SECONDS)
+    assert (result.status, result.rows) == (TableStatus.COMPLETED, 6)
+    assert sorted(extracted(stand_ins)) == [0, 1, 2, 2, 3, 4, 5]
+
+
+async def test_no_more_batches_are_in_flight_than_the_job_allows(stand_ins: StandIns) -> None:
+    now, most = 0, 0
+
+    async def count(given: Any) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.1)
+        now -= 1
+
+    stand_ins.hooks["extract_batches"] = count
+    async with stand_ins.serving():
+        await asyncio.wait_for((await start(stand_ins)).result(), SECONDS)
+    assert most == 2
