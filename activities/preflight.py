@@ -54,12 +54,12 @@ class PreflightActivities:
         source, destination = endpoints(job)
         async with beating():
             specs = await self._survey.match_tables(job)
-            stored = await self._store.resolve_tables(given.job_id, specs)
             if len(specs) > MOST_TABLES:
                 raise InvalidConfiguration(
                     f"the job names {len(specs)} tables, at most {MOST_TABLES} fit into one",
                     remedy="Split it by schema or pattern",
                 )
+            stored = await self._store.resolve_tables(given.job_id, specs)
             tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
             surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only)
         return JobPlan(

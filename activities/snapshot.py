@@ -43,7 +43,8 @@ class SnapshotActivities:
                 taken_at=keeper.taken.taken_at,
                 position=keeper.taken.position,
             )
-            job = self._client.get_workflow_handle(str(activity.info().workflow_id))
+            told = activity.info()
+            job = self._client.get_workflow_handle(str(told.workflow_id), run_id=told.workflow_run_id)
             await job.signal("take_snapshot", snapshot)
             while True:
                 await keeper.check()

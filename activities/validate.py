@@ -57,7 +57,6 @@ class ValidateActivities:
             rows=given.extracted.rows,
             evidence=reference,
             message=message,
-            differences=differences,
             failed=bool(findings),
         )
 

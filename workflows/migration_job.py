@@ -91,7 +91,9 @@ class MigrationJob:
             return
         self._children.paused = True
         self._report.status = JobStatus.PAUSED
-        await asyncio.gather(self._gate.close(), self._children.signal("pause"))
+        told = self._children.signal("pause")
+        await self._gate.close()
+        await told
         if request is not None and request.release and self._gate.closed:
             await self._snapshot.release()
         await self._record()

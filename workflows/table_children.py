@@ -62,12 +62,15 @@ class TableChildren:
                 entry = self._queue.pop(0)
                 self._running[entry.table_id] = asyncio.create_task(self._run(entry, describe(entry)))
 
-    async def signal(self, name: str, *arguments: Any) -> None:
-        """Tells every child: one that is being started as soon as it can hear; one that has ended needs no telling."""
+    def signal(self, name: str, *arguments: Any) -> Awaitable[object]:
+        """Tells every child: one that is being started as soon as it can hear; one that has ended needs no telling.
+
+        Children hear in the order of these calls, whenever and in whichever order the results are awaited.
+        """
         for untold in self._untold.values():
             untold.append((name, arguments))
         told = [handle.signal(name, args=list(arguments)) for handle in self._handles.values()]
-        await asyncio.gather(*told, return_exceptions=True)
+        return asyncio.gather(*told, return_exceptions=True)
 
     async def stop(self) -> None:
         """Cancels every child and returns when all have ended."""

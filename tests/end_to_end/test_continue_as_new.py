@@ -105,6 +105,7 @@ async def test_pause_resume_and_a_lost_snapshot_survive_continue_as_new(
         jobs.command(job_id, "pause", {"release": epoch == 2})
         until(lambda: jobs.http.get(f"/api/jobs/{job_id}").json()["status"] == "PAUSED")
         jobs.command(job_id, "resume")
+        until(lambda: jobs.http.get(f"/api/jobs/{job_id}").json()["status"] == "ACTIVE")
         done = len(ledger(databases))
         until(lambda done=done: len(ledger(databases)) != done)
     table.brake(0)

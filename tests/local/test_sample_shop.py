@@ -1,3 +1,5 @@
+"""The demo's databases, filled."""
+
 from __future__ import annotations
 
 import json

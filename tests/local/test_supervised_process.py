@@ -1,3 +1,5 @@
+"""Child processes that are started again when they die."""
+
 from __future__ import annotations
 
 import signal

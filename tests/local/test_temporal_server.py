@@ -1,3 +1,5 @@
+"""The Temporal server of the stack on this machine."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

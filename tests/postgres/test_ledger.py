@@ -1,3 +1,5 @@
+"""The ledger on a real server: each batch once, whoever comes twice or late."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The client commands and what they say, without a server."""
+
 from __future__ import annotations
 
 import json

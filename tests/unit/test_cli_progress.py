@@ -1,3 +1,5 @@
+"""Progress as people read it: words, bars and plain lines."""
+
 from __future__ import annotations
 
 import io
