@@ -39,8 +39,10 @@ class DdlActivities:
             missing = [route for route in routes if route.create_table]
             failed = await creator.create([route.ddl for route in missing])
             existing = [route for route in routes if not route.create_table]
-            await creator.drop_foreign_keys([key for route in existing for key in route.ddl.foreign_keys])
-        return PreparedTables(parked={missing[position].table_id: reason for position, reason in failed.items()})
+            dropped = await creator.drop_foreign_keys([key for route in existing for key in route.ddl.foreign_keys])
+        return PreparedTables(
+            parked={missing[position].table_id: reason for position, reason in failed.items()}, dropped_keys=dropped
+        )
 
     @activity.defn
     async def finish_table(self, given: FinishInput) -> None:

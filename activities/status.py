@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from core.documents import progress_document
-from core.models import JobProgress, StatusUpdate
+from core.errors import NotFound
+from core.models import JobProgress, PreflightInput, StatusUpdate
 
 if TYPE_CHECKING:
     from activities.resources.routes import Routes
@@ -29,6 +30,14 @@ class StatusActivities:
     async def record_status(self, given: StatusUpdate) -> None:
         """Writes status and attention to the job's row. Idempotent."""
         await self._store.record_status(given)
+
+    @activity.defn
+    async def recall_outcome(self, given: PreflightInput) -> JobProgress | None:
+        """The last words of an earlier execution of the run, None where it left none."""
+        try:
+            return JobProgress.model_validate_json(self._documents.read(progress_document(given.job_id, given.run)))
+        except NotFound:
+            return None
 
     @activity.defn
     async def record_outcome(self, given: JobProgress) -> None:

@@ -318,8 +318,9 @@ class CreatesTables(ABC):
         for tables that could not be created."""
 
     @abstractmethod
-    async def drop_foreign_keys(self, keys: Sequence[Statement]) -> None:
-        """Drops those foreign keys (statements of `TableDdl.foreign_keys`) that exist. Idempotent."""
+    async def drop_foreign_keys(self, keys: Sequence[Statement]) -> list[str]:
+        """Drops those foreign keys (statements of `TableDdl.foreign_keys`) that exist just so, and returns what for
+        people they were. Idempotent."""
 
     @abstractmethod
     async def build(self, statements: Sequence[Statement], parallel: int) -> None:

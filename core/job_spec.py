@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from core.schema import Model
+from core.schema import Request
 
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
@@ -30,7 +30,7 @@ class JobStatus(StrEnum):
         return self in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-class ConnectionSpec(Model):
+class ConnectionSpec(Request):
     """A database: its connector type, the connector's own options, and where its secret lies.
 
     Fields beyond `type` and `secretsRef` belong to the connector and are checked against its options model.
@@ -79,7 +79,7 @@ class ConnectionSpec(Model):
         return dict(self.model_extra or {})
 
 
-class TransformationSpec(Model):
+class TransformationSpec(Request):
     """One step between extract and load; fields beyond `type` belong to the transformation."""
 
     model_config = ConfigDict(extra="allow")
@@ -97,7 +97,7 @@ class TransformationSpec(Model):
         return dict(self.model_extra or {})
 
 
-class IncrementalSpec(Model):
+class IncrementalSpec(Request):
     """Which rows a later pass takes: those whose watermark column moved on."""
 
     column: str
@@ -107,7 +107,7 @@ class IncrementalSpec(Model):
 LoadMode = Literal["append", "replace", "upsert"]
 
 
-class TableSpec(Model):
+class TableSpec(Request):
     """One table of the job."""
 
     source_schema: str | None = Field(default=None, max_length=255)
@@ -135,14 +135,14 @@ class TableSpec(Model):
     """Applied in this order."""
 
 
-class TableSelection(Model):
+class TableSelection(Request):
     """Tables by pattern: `schema.table` with `*` and `?`."""
 
     include: list[str] = Field(min_length=1)
     exclude: list[str] = Field(default_factory=list)
 
 
-class JobOptions(Model):
+class JobOptions(Request):
     """How the job runs. Every default is meant to be right for a first migration."""
 
     create_tables: bool = True
@@ -169,7 +169,7 @@ class JobOptions(Model):
     """Not available yet."""
 
 
-class JobSpec(Model):
+class JobSpec(Request):
     """A migration job, as posted."""
 
     name: str = Field(min_length=1, max_length=255)

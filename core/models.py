@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from core.job_spec import ConnectionSpec, JobOptions, JobSpec, JobStatus, LoadMode, TransformationSpec
-from core.schema import Digest, Model, NotCarried, RangePlan, TableDdl, TableName, TableSchema
+from core.schema import Digest, Model, NotCarried, RangePlan, Request, TableDdl, TableName, TableSchema
 
 
 class TableStatus(StrEnum):
@@ -57,8 +57,21 @@ class ColumnRoute(Model):
     destination: str
     source_type: str
     destination_type: str
-    form: Literal["native", "text", "output", "decimal", "float32", "float64"] = "native"
-    """How the digest sees it: `native` by the server's record hash, else by text of that class."""
+    form: Literal[
+        "native",
+        "text",
+        "output",
+        "decimal",
+        "float32",
+        "float64",
+        "int8send",
+        "time_send",
+        "timestamp_send",
+        "timestamptz_send",
+        "pg_lsn_send",
+    ] = "native"
+    """How the digest sees it: `native` by the server's record hash, `…send` by the bytes of that function of
+    PostgreSQL, else by text of that class."""
     verdict: Literal["EXACT", "CONVERT", "LOSSY"] = "EXACT"
 
 
@@ -199,6 +212,8 @@ class PreparedTables(Model):
     """Which tables could not be created (or given their foreign keys), by table id, with the reason."""
 
     parked: dict[str, str] = Field(default_factory=dict)
+    dropped_keys: list[str] = Field(default_factory=list)
+    """Foreign keys that stood at the destination and were dropped for the load."""
 
 
 class LoadStart(Model):
@@ -403,6 +418,8 @@ class TableProgress(Model):
     copies: int = 1
     message: str = ""
     proved: bool = False
+    evidence: str | None = None
+    """Reference of the table's part of the certificate."""
 
 
 class JobProgress(Model):
@@ -427,6 +444,8 @@ class StatusUpdate(Model):
 
     job_id: str
     run: int
+    workflow_run_id: str = ""
+    """Whose word it is: a run that was started again listens to the newest execution only."""
     status: JobStatus
     attention: str | None = None
     certificate: str | None = None
@@ -463,13 +482,13 @@ class PlanResult(Model):
     reference: str
 
 
-class RetryRequest(Model):
+class RetryRequest(Request):
     """Tables to try again, by table id or destination name; empty: all parked and failed."""
 
     tables: list[str] = Field(default_factory=list)
 
 
-class PauseRequest(Model):
+class PauseRequest(Request):
     """Argument of the signal `pause`."""
 
     release: bool = False

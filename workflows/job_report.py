@@ -43,6 +43,20 @@ class JobReport:
             self._tables[parked.table_id] = TableProgress(table_id=parked.table_id, name=parked.name)
             self.park(parked.table_id, parked.reason)
 
+    def restore(self, table: TableProgress) -> None:
+        """A table that an earlier execution of the run brought to its end, and that is not done again."""
+        self._tables[table.table_id] = table
+        self._results[table.table_id] = TableResult(
+            table_id=table.table_id,
+            status=table.status,
+            rows=table.rows,
+            bytes=table.bytes,
+            batches=table.batches_done,
+            message=table.message,
+            proved=table.proved,
+            evidence=table.evidence,
+        )
+
     def begin(self, table_id: str) -> None:
         """The table's child runs."""
         self._tables[table_id] = self._tables[table_id].model_copy(
@@ -68,6 +82,7 @@ class JobReport:
                 "message": result.message,
                 "copies": result.copies,
                 "proved": result.proved,
+                "evidence": result.evidence,
                 "eta_seconds": None,
             }
         )
@@ -96,9 +111,14 @@ class JobReport:
         return [table.table_id for table in self._tables.values() if table.status == status]
 
     @property
+    def failed(self) -> bool:
+        """Some table's proof failed."""
+        return bool(self.ids(TableStatus.FAILED))
+
+    @property
     def all_completed(self) -> bool:
         """Every table arrived."""
-        return all(table.status == TableStatus.COMPLETED for table in self._tables.values())
+        return bool(self._tables) and all(table.status == TableStatus.COMPLETED for table in self._tables.values())
 
     def results(self) -> list[TableResult]:
         """Results of all tables; one that has none is named too."""

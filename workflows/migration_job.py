@@ -64,6 +64,10 @@ class MigrationJob:
         """Tables that still need the snapshot."""
         self._loaded: set[str] = set()
         """Tables whose child is COMPLETED: only their foreign keys can still park them."""
+        self._copies: dict[str, int] = {}
+        """How often a table was copied anew because its proof had failed."""
+        self._dropped_keys: list[str] = []
+        """Foreign keys that stood at the destination and have not been built again."""
         self._retry_asked = False
         self._closing = False
         self._recording = asyncio.Lock()
@@ -117,6 +121,12 @@ class MigrationJob:
             await self._children.signal("read_under", snapshot)
 
     @workflow.signal
+    async def snapshot_gone(self, epoch: int) -> None:
+        """A table's readers do not find the snapshot, whatever its keeper believes: a new one is taken."""
+        if self._snapshot.held and self._snapshot.current is not None and self._snapshot.current.epoch == epoch:
+            await self._snapshot.release()
+
+    @workflow.signal
     async def table_source_read(self, table_id: str) -> None:
         """A table needs the snapshot no more; after the last one the source is free of it."""
         self._unread.discard(table_id)
@@ -154,7 +164,8 @@ class MigrationJob:
     async def _migrate(self) -> JobStatus:
         await self._record()
         await self._check_connections()
-        await self._survey_tables(self._run.only)
+        await self._survey_tables(None)
+        await self._leave_out_done_tables()
         while True:
             await self._acquire_snapshot()
             await self._move_tables()
@@ -193,6 +204,22 @@ class MigrationJob:
         for table_id in [table_id for table_id in self._unplanned() if table_id in (only or [])]:
             self._report.park(table_id, "the job's patterns match this table no more")
 
+    async def _leave_out_done_tables(self) -> None:
+        """A failed run that is tried again does some of its tables; the others stay as they were left."""
+        if self._run.only is None:
+            return
+        given = PreflightInput(job_id=self._run.job_id, run=self._run.run)
+        earlier = await workflow.execute_activity_method(
+            StatusActivities.recall_outcome, given, **control("read how the run ended before")
+        )
+        for table in earlier.tables if earlier else []:
+            if table.table_id not in self._run.only:
+                self._report.restore(table)
+                self._unread.discard(table.table_id)
+                self._children.withdraw(table.table_id)
+                if table.status == TableStatus.COMPLETED:
+                    self._loaded.add(table.table_id)
+
     async def _prepare_tables(self, entries: list[TableEntry]) -> None:
         self._show("creating tables")
         given = self._routes(entries)
@@ -201,6 +228,7 @@ class MigrationJob:
                 DdlActivities.prepare_tables, given, **self._load_work(f"create {len(entries)} tables")
             )
         )
+        self._dropped_keys += prepared.dropped_keys
         for table_id, reason in prepared.parked.items():
             self._report.park(table_id, reason)
         ready = [entry for entry in entries if entry.table_id not in prepared.parked]
@@ -243,8 +271,8 @@ class MigrationJob:
 
     async def _build_foreign_keys(self) -> None:
         """Once all tables are in; a key that does not hold parks its table."""
-        done = self._report.ids(TableStatus.COMPLETED)
-        entries = [self._entries[table_id] for table_id in done if self._entries[table_id].has_foreign_keys]
+        done = [self._entries.get(table_id) for table_id in self._report.ids(TableStatus.COMPLETED)]
+        entries = [entry for entry in done if entry is not None and entry.has_foreign_keys]
         if not entries:
             return
         self._show("building foreign keys")
@@ -256,6 +284,8 @@ class MigrationJob:
         )
         for table_id, reason in built.parked.items():
             self._report.park(table_id, reason)
+        if not built.parked and not self._report.failed:
+            self._dropped_keys = []
 
     async def _certify(self) -> JobStatus:
         self._closing = True
@@ -278,6 +308,12 @@ class MigrationJob:
     async def _close(self, status: JobStatus) -> None:
         """The status is final once nothing of the job is left: no session, nothing in staging."""
         self._closing = True
+        if self._dropped_keys:
+            self._report.waiting_for = "; ".join(
+                filter(
+                    None, (self._report.waiting_for, f"dropped and not built again: {', '.join(self._dropped_keys)}")
+                )
+            )
         await self._snapshot.release()
         self._show("")
         last_words = self._report.progress().model_copy(update={"status": status})
@@ -317,7 +353,7 @@ class MigrationJob:
         return TableRun(
             job_id=self._run.job_id,
             run=self._run.run,
-            generation=workflow.info().run_id,
+            generation=f"{workflow.info().run_id}.{self._copies.get(entry.table_id, 1)}",
             entry=entry,
             options=self._known_plan.options,
             snapshot=current,
@@ -325,7 +361,7 @@ class MigrationJob:
         )
 
     async def _end_table(self, result: TableResult) -> None:
-        if result.state is not None:
+        if result.state is not None and result.status == TableStatus.PARKED:
             self._states[result.table_id] = result.state
         if result.status == TableStatus.COMPLETED:
             self._loaded.add(result.table_id)
@@ -340,6 +376,8 @@ class MigrationJob:
         if table_id in self._loaded:
             self._report.end(result.model_copy(update={"status": TableStatus.COMPLETED, "message": ""}))
         elif table_id in self._entries:
+            if result.status == TableStatus.FAILED:
+                self._copies[table_id] = self._copies.get(table_id, 1) + 1
             state = self._states.get(table_id)
             if state is None or not state.source_read:
                 self._unread.add(table_id)
@@ -379,6 +417,7 @@ class MigrationJob:
             update = StatusUpdate(
                 job_id=self._run.job_id,
                 run=self._run.run,
+                workflow_run_id=workflow.info().run_id,
                 status=self._report.status,
                 attention=self._report.attention,
                 certificate=self._report.certificate,

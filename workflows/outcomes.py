@@ -22,6 +22,7 @@ PARKING = frozenset(
         "DataRejected",
         "Unavailable",
         "Contended",
+        "SnapshotGone",
     )
 )
 """Classes of core.errors that an operator can mend; the last two only reach a workflow after the outage limit."""

@@ -35,6 +35,7 @@ class TableChildren:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._handles: dict[str, Handle] = {}
         self._untold: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
+        self._telling = asyncio.Lock()
         self._stopping = False
         self.paused = False
 
@@ -46,6 +47,10 @@ class TableChildren:
     def enqueue(self, entries: list[TableEntry]) -> None:
         """Adds tables; 1 goes first, 10 last."""
         self._queue = sorted(self._queue + entries, key=lambda entry: entry.priority)
+
+    def withdraw(self, table_id: str) -> None:
+        """Takes a table that has not begun out of the queue."""
+        self._queue = [entry for entry in self._queue if entry.table_id != table_id]
 
     async def run_queue(
         self, parallel: int, describe: Callable[[TableEntry], TableRun], interrupted: Callable[[], bool]
@@ -65,12 +70,12 @@ class TableChildren:
     def signal(self, name: str, *arguments: Any) -> Awaitable[object]:
         """Tells every child: one that is being started as soon as it can hear; one that has ended needs no telling.
 
-        Children hear in the order of these calls, whenever and in whichever order the results are awaited.
+        Children hear in the order of these calls, whenever the results are awaited: the server delivers signals that
+        are under way together in any order, so that a resume would overtake its pause.
         """
         for untold in self._untold.values():
             untold.append((name, arguments))
-        told = [handle.signal(name, args=list(arguments)) for handle in self._handles.values()]
-        return asyncio.gather(*told, return_exceptions=True)
+        return asyncio.create_task(self._tell(list(self._handles.values()), name, arguments))
 
     async def stop(self) -> None:
         """Cancels every child and returns when all have ended."""
@@ -79,6 +84,11 @@ class TableChildren:
         for task in list(self._running.values()):
             task.cancel()
         await workflow.wait_condition(lambda: not self._running)
+
+    async def _tell(self, handles: list[Handle], name: str, arguments: tuple[Any, ...]) -> None:
+        async with self._telling:
+            told = [handle.signal(name, args=list(arguments)) for handle in handles]
+            await asyncio.gather(*told, return_exceptions=True)
 
     async def _run(self, entry: TableEntry, run: TableRun) -> None:
         try:
@@ -121,7 +131,7 @@ class TableChildren:
         """Tells a child what was said while it was being started, in that order, then lets it hear the rest."""
         while untold := self._untold[table_id]:
             name, arguments = untold.pop(0)
-            await asyncio.gather(handle.signal(name, args=list(arguments)), return_exceptions=True)
+            await self._tell([handle], name, arguments)
         del self._untold[table_id]
         self._handles[table_id] = handle
 

@@ -37,6 +37,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.table_report import describe, estimate
 
 
+MOST_COPIES = 10
+"""A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
+
+
 class SnapshotReplaced(Exception):
     """The rows read so far belong to a moment that is gone: the table must be copied again."""
 
@@ -59,7 +63,7 @@ class TableMigration:
         try:
             while not self.state.source_read:
                 await self._copy()
-            await self._tell_job_source_is_read()
+            await self._tell_job("table_source_read", self.state.entry.table_id)
             await self._build_keys()
             return await self._prove()
         except ActivityError as error:
@@ -104,8 +108,9 @@ class TableMigration:
             await self._begin_again()
         except ActivityError as error:
             await window.abandon()
-            if outcomes.kind(error) != "SnapshotGone":
+            if outcomes.kind(error) != "SnapshotGone" or self.state.copy_number >= MOST_COPIES:
                 raise
+            await self._tell_job("snapshot_gone", self._epoch)
             await self._begin_again()
         except asyncio.CancelledError:
             await window.abandon()
@@ -115,7 +120,7 @@ class TableMigration:
         if self.state.load is not None:
             return
         self._show("beginning the load")
-        token = f"{self.state.generation}.{self.state.snapshot.epoch if self.state.snapshot else 0}"
+        token = f"{self.state.generation}.{self._epoch}"
         given = LoadStart(route=self.state.entry.route, token=token)
         options = self._work("load", f"begin the load of {self.state.entry.name}")
         self.state.load = await self.gate.run(
@@ -212,11 +217,10 @@ class TableMigration:
             lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
         )
 
-    async def _tell_job_source_is_read(self) -> None:
+    async def _tell_job(self, what: str, value: str | int) -> None:
         parent = workflow.info().parent
         if parent is not None and self.state.snapshot is not None:
-            job = workflow.get_external_workflow_handle(parent.workflow_id)
-            await job.signal("table_source_read", self.state.entry.table_id)
+            await workflow.get_external_workflow_handle(parent.workflow_id).signal(what, value)
 
     async def _build_keys(self) -> None:
         self._show("building keys and indexes")
@@ -245,14 +249,13 @@ class TableMigration:
         )
         proved = {"evidence": proof.evidence, "proved": proof.proved}
         if proof.failed:
-            return self._result(TableStatus.FAILED, proof.message).model_copy(update={**proved, "state": self.state})
+            return self._result(TableStatus.FAILED, proof.message).model_copy(update=proved)
         return self._result(TableStatus.COMPLETED, proof.message).model_copy(update=proved)
 
     async def _begin_again(self) -> None:
         """Waits for the new moment, then forgets what was read: the next load takes its rows away first."""
         self._show("waiting for a new snapshot")
-        old = self.state.snapshot.epoch if self.state.snapshot else 0
-        state = self.state
+        state, old = self.state, self._epoch
         await workflow.wait_condition(lambda: state.newer_snapshot is not None and state.newer_snapshot.epoch > old)
         state.copy_number += 1
         state.snapshot, state.load, state.next_batch = state.newer_snapshot, None, 0
@@ -286,6 +289,10 @@ class TableMigration:
             snapshot_epoch=self.state.snapshot.epoch if self.state.snapshot else None,
             finished_at=workflow.now(),
         )
+
+    @property
+    def _epoch(self) -> int:
+        return self.state.snapshot.epoch if self.state.snapshot else 0
 
     @property
     def _load_number(self) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.resources.connections import Connections
 from activities.resources.route_planner import BindChain, Draft, PlannedTable, RoutePlanner
 from connectors.base import Connector, ListsObjects, ReadsRows, Selection, WritesRows, capability
-from core.errors import NotFound, Parks
+from core.errors import InvalidConfiguration, NotFound, Parks
 from core.job_spec import JobSpec, TableSpec
 from core.models import Endpoint, ParkedTable, TableRoute
 from core.schema import NotCarried, TableName, TableSchema
@@ -29,9 +30,16 @@ class FoundTable:
     arrival: TableName
     source: TableSchema | None
     existing: TableSchema | None
+    shared: bool
+    """Another table of the job goes to the same destination."""
 
     def check(self, create_tables: bool) -> PlannedTable:
-        """The table, where it can be planned. Raises NotFound."""
+        """The table, where it can be planned. Raises NotFound, InvalidConfiguration."""
+        if self.shared:
+            raise InvalidConfiguration(
+                f"two tables of the job go to {self.arrival}, so neither could be proved",
+                remedy="Give each its own destination, or put them into jobs of their own",
+            )
         if self.source is None:
             raise NotFound(
                 f"the source has no table {self.origin}",
@@ -124,11 +132,12 @@ class Survey:
         names = {table_id: self._names(source, spec) for table_id, spec in tables.items()}
         schemas = await capability(source, ReadsRows).describe_tables([pair[0] for pair in names.values()])
         existing = await capability(destination, ReadsRows).describe_tables([pair[1] for pair in names.values()])
+        arrivals = Counter(arrival for _, arrival in names.values())
         return [
             FoundTable(
-                table_id, spec, *names[table_id], schemas.get(names[table_id][0]), existing.get(names[table_id][1])
+                table_id, spec, origin, arrival, schemas.get(origin), existing.get(arrival), arrivals[arrival] > 1
             )
-            for table_id, spec in tables.items()
+            for (table_id, spec), (origin, arrival) in zip(tables.items(), names.values(), strict=True)
         ]
 
     def _connector(self, job: JobSpec, side: str) -> Connector:

@@ -152,9 +152,9 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
         """See CreatesTables."""
         return await create.create(self.options, self.credentials, self.label, tables)
 
-    async def drop_foreign_keys(self, keys: Sequence[Statement]) -> None:
+    async def drop_foreign_keys(self, keys: Sequence[Statement]) -> list[str]:
         """See CreatesTables."""
-        await create.drop_foreign_keys(self.options, self.credentials, self.label, keys)
+        return await create.drop_foreign_keys(self.options, self.credentials, self.label, keys)
 
     async def build(self, statements: Sequence[Statement], parallel: int) -> None:
         """See CreatesTables."""

@@ -61,18 +61,22 @@ async def create(
 
 async def drop_foreign_keys(
     options: PostgresOptions, credentials: Credentials, label: str, keys: Sequence[Statement]
-) -> None:
-    """Drops the foreign keys that these statements would make, where they exist."""
+) -> list[str]:
+    """Drops the foreign keys that these statements would make, where equal ones exist; returns their purposes."""
+    dropped = []
     async with _creating(options, credentials, label) as connection:
         for statement in keys:
             target = target_of(statement)
             if target is None:
                 continue
             with translated(f"dropping {statement.purpose}"):
-                for name in await _equal_constraints(connection, target):
-                    await connection.execute(
-                        f"ALTER TABLE {qualified(target.table)} DROP CONSTRAINT {identifier(name)}"
-                    )
+                for record in await connection.fetch(EXISTING_CONSTRAINTS, qualified(target.table)):
+                    if not same_definition(record["definition"], target.definition):
+                        continue
+                    name = identifier(record["name"])
+                    await connection.execute(f"ALTER TABLE {qualified(target.table)} DROP CONSTRAINT {name}")
+                    dropped.append(statement.purpose)
+    return dropped
 
 
 async def build(

@@ -1,7 +1,9 @@
-"""Row hashes in SQL, exact where PostgreSQL's own equality is lenient.
+"""Row hashes in SQL, exact where PostgreSQL's own hashes are lenient.
 
-`hash_record_extended` calls equal what `=` calls equal: 1.10 and 1.1, -0.0 and 0, '1 mon' and '30 days', arrays of
-other bounds; enum values it hashes by object id. Columns of such types are hashed by their text or their bytes instead.
+A type's hash promises only that what `=` calls equal hashes alike: 1.10 and 1.1, -0.0 and 0, '1 mon' and '30 days',
+arrays of other bounds. It may promise less: `hash_numeric_extended` leaves out the sign and gives NaN the 0 that
+`hash_record_extended` gives NULL; `hashint8extended`, which timestamps, time and pg_lsn use too, folds to 32 bits first,
+so -1 and 4294967295 hash alike; enums are hashed by object id. Such columns are hashed by their bytes or their text.
 """
 
 from __future__ import annotations
@@ -10,13 +12,21 @@ from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod
 from connectors.postgres.sql import identifier
 from core.schema import Column
 
-RECORD_HASH = "postgres-record-hash-64/2"
+RECORD_HASH = "postgres-record-hash-64/3"
 
-# Equality of these types is identity of the stored value, and their hash is the same on every server.
-NUMBER_TYPES = ("bool", "int2", "int4", "int8", "oid")
-TEXT_TYPES = ("text", "varchar", "name", "bytea", "uuid", "macaddr", "macaddr8", "pg_lsn")
-TIME_TYPES = ("date", "time", "timestamp", "timestamptz")
-IDENTITY_TYPES = frozenset((*NUMBER_TYPES, *TEXT_TYPES, *TIME_TYPES))
+# Equality of these types is identity of the stored value; their hash takes in all of it, is the same on every server
+# and is not the 0 of NULL for 0, false or the empty string.
+NUMBER_TYPES = ("bool", "int2", "int4", "oid", "date")
+TEXT_TYPES = ("text", "varchar", "name", "bytea", "uuid", "macaddr", "macaddr8")
+IDENTITY_TYPES = frozenset((*NUMBER_TYPES, *TEXT_TYPES))
+# Function by type that gives the stored 64 bits: half the cost of the text, and hash_any takes in all of them.
+SEND_FUNCTIONS = {
+    "int8": "int8send",
+    "time": "time_send",
+    "timestamp": "timestamp_send",
+    "timestamptz": "timestamptz_send",
+    "pg_lsn": "pg_lsn_send",
+}
 # Their cast to text is not their output function (pg_cast has an entry), and COPY writes the output function's text.
 CAST_DIFFERS_TYPES = frozenset(["bool", "bpchar", "char", "inet", "cidr", "xml", "name"])
 
@@ -28,8 +38,11 @@ def digest_form(column: Column, algorithm: str) -> str:
         return "float32"
     if base == "float8":
         return "float64"
-    if algorithm == RECORD_HASH and column.kind in ("base", "domain") and _hash_is_exact(column):
-        return "native"
+    if algorithm == RECORD_HASH and column.kind in ("base", "domain"):
+        if base in SEND_FUNCTIONS:
+            return SEND_FUNCTIONS[base]
+        if base in IDENTITY_TYPES and column.deterministic:
+            return "native"
     return "output" if base in CAST_DIFFERS_TYPES else "text"
 
 
@@ -49,7 +62,15 @@ def expression(column: DigestColumn) -> str:
             return _float_bits(name, "float4send", "7fc00000")
         case "float64":
             return _float_bits(name, "float8send", "7ff8000000000000")
+        case send if send in SEND_FUNCTIONS.values():
+            return f"{send}({name})"
     raise ValueError(f"unknown digest form {column.form}")
+
+
+def readable(column: DigestColumn) -> str:
+    """SQL of the value as people read it."""
+    is_text = column.form in ("text", "output", "decimal")
+    return expression(column) if is_text else f"{identifier(column.name)}::text"
 
 
 def row_hash(proof: DigestMethod) -> str:
@@ -58,7 +79,7 @@ def row_hash(proof: DigestMethod) -> str:
     if proof.algorithm == RECORD_HASH:
         # The record hash is linear in its columns' hashes (31 * before + next, as in hash_array_extended), so sums of
         # it do not change when two rows swap values. Hashed once more it is not linear.
-        return f'hashtextextended(hash_record_extended(ROW({", ".join(values)}), 0)::text COLLATE "C", 0)'
+        return f"hashbyteaextended(int8send(hash_record_extended(ROW({', '.join(values)}), 0)), 0)"
     if proof.algorithm == CANONICAL_DIGEST:
         pieces = " || ".join(f"coalesce(octet_length({value}) || ':' || {value}, '~')" for value in values)
         return f"('x' || substr(md5({pieces}), 18, 15))::bit(60)::bigint"
@@ -73,9 +94,3 @@ def aggregate(proof: DigestMethod) -> str:
 def _float_bits(name: str, send: str, not_a_number: str) -> str:
     """The IEEE bits, which tell -0.0 from 0; a computed NaN may have other bits than one that was typed in."""
     return f"CASE WHEN {name} = 'NaN' THEN '{not_a_number}' ELSE encode({send}({name}), 'hex') END"
-
-
-def _hash_is_exact(column: Column) -> bool:
-    if column.base_type == "numeric":
-        return column.kind == "base" and column.modifier >= 0
-    return column.base_type in IDENTITY_TYPES and column.deterministic

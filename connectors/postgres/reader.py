@@ -12,7 +12,7 @@ import asyncpg
 from connectors.arrow_text import CsvReader
 from connectors.base import AnyRange, Credentials, DigestMethod, RowReader, Selection
 from connectors.postgres.errors import translated
-from connectors.postgres.hashing import aggregate, expression, row_hash
+from connectors.postgres.hashing import aggregate, readable, row_hash
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.session import open_session
 from connectors.postgres.sql import identifier, identifiers, literal, qualified
@@ -115,7 +115,7 @@ async def fetch_examples(
     connection: asyncpg.Connection[Any], from_clause: str, proof: DigestMethod, hashes: Sequence[int]
 ) -> list[dict[str, Any]]:
     """One row for each hash out of a FROM clause, as column → text."""
-    columns = ", ".join(f"{expression(column)}::text AS {identifier(column.name)}" for column in proof.columns)
+    columns = ", ".join(f"{readable(column)} AS {identifier(column.name)}" for column in proof.columns)
     with translated("fetching example rows"):
         found = await connection.fetch(
             f"SELECT DISTINCT ON ({HASH}) * FROM "

@@ -80,13 +80,16 @@ class Runs(Transactions):
             row.workflow_run_id = claim.workflow_run_id
 
     async def record_status(self, told: StatusUpdate) -> None:
-        """Stores the workflow's word. Idempotent; word of a run that is not the newest leaves the job's row alone.
+        """Stores the workflow's word. Idempotent; word of a run that is not the newest leaves the job's row alone, and
+        what an execution says after its last word, or after a newer one began, is passed over.
 
         Raises NotFound.
         """
         async with self.transaction() as session:
             job = await lock_job(session, told.job_id)
             run = await _run_row(session, job.job_id, told.run)
+            if _is_late(run, told):
+                return
             run.status = told.status
             run.attention = told.attention
             run.certificate = told.certificate or run.certificate
@@ -146,3 +149,9 @@ def _instead(status: str) -> str:
     if status in (JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.DRAFT):
         return "Start the job to begin a new run"
     return "Wait for its end"
+
+
+def _is_late(run: MigrationRun, told: StatusUpdate) -> bool:
+    """A stalled attempt to write a status must not wake up after the final one."""
+    another = bool(told.workflow_run_id and run.workflow_run_id) and told.workflow_run_id != run.workflow_run_id
+    return another or (JobStatus(run.status).final and not told.status.final)

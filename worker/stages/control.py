@@ -55,6 +55,7 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         preflight.survey_tables,
         status.record_status,
         status.record_outcome,
+        status.recall_outcome,
         certificate.write_certificate,
         plan.plan_job,
     ]
