@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from core.models import CertificateInput, CertificateResult, endpoints
+from core.models import CertificateInput, CertificateResult
+from core.route import endpoints
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections

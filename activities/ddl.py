@@ -14,7 +14,7 @@ from core.models import FinishInput, PreparedTables, RoutesInput
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
     from activities.resources.routes import Routes
-    from core.models import TableRoute
+    from core.route import TableRoute
 
 
 class DdlActivities:

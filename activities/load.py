@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from activities.resources.staging import LocalStaging
     from connectors.base import Loaded
-    from core.models import TableRoute
+    from core.route import TableRoute
 
 
 class LoadActivities:

@@ -8,13 +8,14 @@ from uuid import uuid4
 from temporalio import activity
 
 from activities.heartbeat import beating
-from core.models import PlanInput, PlanResult, endpoints
+from core.models import PlanInput, PlanResult
+from core.route import endpoints
 
 if TYPE_CHECKING:
     from activities.resources.reachability import Reachability
     from activities.resources.survey import Survey
     from core.documents import DocumentStore
-    from core.models import TableRoute
+    from core.route import TableRoute
 
 
 class PlanActivities:

@@ -8,15 +8,17 @@ from temporalio import activity
 
 from activities.heartbeat import beating
 from core.errors import InvalidConfiguration
-from core.models import JobPlan, PreflightInput, TableEntry, endpoints
+from core.models import JobPlan, PreflightInput, TableEntry
+from core.route import endpoints
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
+    from activities.resources.evidence import Evidence
     from activities.resources.reachability import Reachability
     from activities.resources.routes import Routes
     from activities.resources.survey import Survey
     from core.config_store.store import ConfigStore
-    from core.models import TableRoute
+    from core.route import TableRoute
 
 ACTIVITY_BYTES = 8 * 1024 * 1024
 MOST_BATCHES_PER_ACTIVITY = 16
@@ -34,12 +36,14 @@ class PreflightActivities:
         reachability: Reachability,
         survey: Survey,
         routes: Routes,
+        evidence: Evidence,
     ) -> None:
         self._store = store
         self._connections = connections
         self._reachability = reachability
         self._survey = survey
         self._routes = routes
+        self._evidence = evidence
 
     @activity.defn
     async def check_connections(self, given: PreflightInput) -> None:
@@ -62,6 +66,7 @@ class PreflightActivities:
             stored = await self._store.resolve_tables(given.job_id, specs)
             tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
             surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only)
+        self._evidence.write_not_carried(given.job_id, given.run, surveyed.not_carried)
         return JobPlan(
             name=job.name,
             source=source,
@@ -77,7 +82,6 @@ class PreflightActivities:
                 key=lambda entry: (entry.priority, -entry.estimated_bytes, entry.name),
             ),
             parked=surveyed.parked,
-            not_carried=surveyed.not_carried,
         )
 
     def _entry(self, route: TableRoute, priority: int, parallel: int) -> TableEntry:

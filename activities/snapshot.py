@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from connectors.base import ExportsSnapshot, capability
-from core.models import Snapshot, SnapshotInput
+from core.models import SnapshotInput
+from core.progress import Snapshot
 
 if TYPE_CHECKING:
     from temporalio.client import Client

@@ -8,7 +8,8 @@ from temporalio import activity
 
 from core.documents import progress_document
 from core.errors import NotFound
-from core.models import JobProgress, PreflightInput, StatusUpdate
+from core.models import PreflightInput, StatusUpdate
+from core.progress import JobProgress
 
 if TYPE_CHECKING:
     from activities.resources.routes import Routes

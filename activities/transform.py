@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from activities.resources.row_changes import Change, RowChanges
     from activities.resources.staging import LocalStaging
-    from core.models import TableRoute
+    from core.route import TableRoute
 
 
 class TransformActivities:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from activities.resources.evidence import Evidence
     from activities.resources.routes import Routes
     from connectors.base import LedgerRow
-    from core.models import TableRoute
+    from core.route import TableRoute
 
 
 class ValidateActivities:

@@ -22,7 +22,7 @@ from api.client import ApiClient, ApiProblem, ApiUnreachable, JobNotFound
 from api.progress_display import display_for
 from api.progress_text import format_bytes, format_rows, table_line, waiting_tables
 from core.job_spec import JobStatus
-from core.models import JobProgress
+from core.progress import JobProgress
 
 DEFAULT_API = "http://127.0.0.1:8080"
 
@@ -50,6 +50,7 @@ def add_commands(app: typer.Typer) -> None:
         plan,
         jobs,
         watch,
+        start,
         pause,
         resume,
         retry,
@@ -117,6 +118,11 @@ def watch(job: JobArgument, api: ApiOption = DEFAULT_API) -> None:
     """Show a job's progress until it has ended. Example: sterna watch 3f2a"""
     with calling(api) as client:
         raise typer.Exit(follow_job(client, client.find_job(job)["jobId"]))
+
+
+def start(job: JobArgument, api: ApiOption = DEFAULT_API) -> None:
+    """Start a draft, or a finished job once more. Example: sterna start 3f2a"""
+    control(api, job, "start")
 
 
 def pause(

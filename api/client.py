@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import ValidationError
 
-from core.models import JobProgress
+from core.progress import JobProgress
 
 TIMEOUT_SECONDS = 30.0
 PLAN_SECONDS = 600.0

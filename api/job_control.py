@@ -22,7 +22,8 @@ from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, Created, Idempotency, StoredJob
 from core.errors import Conflict, NotFound, Unavailable
 from core.job_spec import JobSpec, JobStatus
-from core.models import JobProgress, PauseRequest, RetryRequest, TableProgress, TableStatus
+from core.models import PauseRequest, RetryRequest
+from core.progress import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id
 
 UPDATE_TIMEOUT = timedelta(seconds=15)

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from core.config_store.stored import StoredJob
 from core.documents import DocumentStore, progress_document
 from core.errors import NotFound
-from core.models import JobProgress, TableProgress, TableStatus
+from core.progress import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id, table_workflow_id
 
 JOB_TIMEOUT = timedelta(seconds=5)

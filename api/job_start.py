@@ -17,7 +17,8 @@ from core.config_store.runs import StartClaim
 from core.config_store.store import ConfigStore
 from core.errors import Unavailable
 from core.job_spec import JobStatus
-from core.models import JobRun, endpoints
+from core.models import JobRun
+from core.route import endpoints
 from core.temporal_client import job_workflow_id, task_queue
 from workflows import search_attributes
 

@@ -21,7 +21,7 @@ from api.progress_text import (
     summary_line,
     table_line,
 )
-from core.models import JobProgress, TableProgress, TableStatus
+from core.progress import JobProgress, TableProgress, TableStatus
 
 SUMMARY_EVERY_SECONDS = 2.0
 MOST_TABLES_SHOWN = 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.models import JobProgress, TableProgress, TableStatus
+from core.progress import JobProgress, TableProgress, TableStatus
 
 THOUSANDS = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
 BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")

@@ -35,6 +35,11 @@ def progress_document(job_id: str, run: int) -> str:
     return f"{run_folder(job_id, run)}/progress.json"
 
 
+def not_carried_document(job_id: str, run: int) -> str:
+    """What the run leaves behind at the source."""
+    return f"{run_folder(job_id, run)}/not-carried.json"
+
+
 def evidence_document(job_id: str, run: int, table_id: str) -> str:
     """A table's part of the certificate."""
     return f"{table_folder(job_id, run, table_id)}/evidence.json"

@@ -3,128 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
-from core.job_spec import ConnectionSpec, JobOptions, JobSpec, JobStatus, LoadMode, TransformationSpec
-from core.schema import Digest, Model, NotCarried, RangePlan, Request, TableDdl, TableName, TableSchema
-
-
-class TableStatus(StrEnum):
-    """Where a table is."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    PARKED = "PARKED"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def final(self) -> bool:
-        """The table's child workflow has ended."""
-        return self not in (TableStatus.PENDING, TableStatus.RUNNING)
-
-
-class Endpoint(Model):
-    """One side of a job as activities need it."""
-
-    side: Literal["source", "destination"]
-    connection: ConnectionSpec
-
-    def __str__(self) -> str:
-        options = self.connection.options
-        place = options.get("host") or options.get("path") or ""
-        name = options.get("database") or options.get("serviceName") or ""
-        return f"{self.side} {self.connection.type} {place}/{name}".rstrip("/")
-
-
-def endpoints(job: JobSpec) -> tuple[Endpoint, Endpoint]:
-    """Source and destination of a job."""
-    return (
-        Endpoint(side="source", connection=job.source),
-        Endpoint(side="destination", connection=job.destination),
-    )
-
-
-class ColumnRoute(Model):
-    """One column on its way: where it comes from, what it is called and is at the destination."""
-
-    source: str | None
-    """None: a transformation makes it."""
-    destination: str
-    source_type: str
-    destination_type: str
-    form: Literal[
-        "native",
-        "text",
-        "output",
-        "decimal",
-        "float32",
-        "float64",
-        "int8send",
-        "time_send",
-        "timestamp_send",
-        "timestamptz_send",
-        "pg_lsn_send",
-    ] = "native"
-    """How the digest sees it: `native` by the server's record hash, `…send` by the bytes of that function of
-    PostgreSQL, else by text of that class."""
-    verdict: Literal["EXACT", "CONVERT", "LOSSY"] = "EXACT"
-
-
-class TableRoute(Model):
-    """All that is fixed about one table of one run. Lies in the document store; payloads carry its reference."""
-
-    job_id: str
-    table_id: str
-    run: int
-    source: Endpoint
-    destination: Endpoint
-    source_table: TableName
-    destination_table: TableName
-    source_schema: TableSchema
-    read_columns: list[str]
-    """Source columns in the order in which they are read."""
-    columns: list[ColumnRoute]
-    """Destination columns in the order in which they are written."""
-    path: Literal["native", "arrow"]
-    as_text: bool = False
-    """The native path in the text variant of its format."""
-    digest_algorithm: str
-    transformations: list[TransformationSpec] = Field(default_factory=list)
-    where_clause: str | None = None
-    load_mode: LoadMode
-    upsert_keys: list[str] = Field(default_factory=list)
-    """Destination names."""
-    plan: RangePlan
-    ddl: TableDdl
-    create_table: bool
-    """False: the destination table exists already and is used."""
-    warnings: list[str] = Field(default_factory=list)
-
-    def statements(self) -> list[str]:
-        """The DDL for this table in the order of execution; statements whose object exists already are skipped."""
-        ddl = self.ddl
-        types = [sql for definition in ddl.types for sql in definition.statements]
-        after = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
-        built = [statement.sql for statement in after]
-        if not self.create_table:
-            return built
-        before = [statement.sql for statement in [*ddl.schemas, *ddl.extensions]]
-        return [*before, *types, *(statement.sql for statement in ddl.tables), *built]
-
-
-class Snapshot(Model):
-    """One moment of the source that several sessions can read. A new epoch is a new moment."""
-
-    id: str
-    epoch: int
-    taken_at: datetime
-    position: str = ""
-    """The source's own name of the moment (PostgreSQL: WAL position)."""
+from core.job_spec import JobOptions, JobSpec, JobStatus
+from core.progress import Snapshot, TableStatus
+from core.route import Endpoint
+from core.schema import Digest, Model, Request
 
 
 class JobRun(Model):
@@ -182,7 +68,6 @@ class JobPlan(Model):
     tables: list[TableEntry]
     parked: list[ParkedTable] = Field(default_factory=list)
     """Tables that cannot begin."""
-    not_carried: list[NotCarried] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
 
 
@@ -400,45 +285,6 @@ class TableResult(Model):
     """Of a table that parked: where a retry goes on."""
 
 
-class TableProgress(Model):
-    """One table, for people."""
-
-    table_id: str
-    name: str
-    status: TableStatus = TableStatus.PENDING
-    stage: str = ""
-    """What it is doing now, e.g. `loading`, `building indexes`, `validating`."""
-    batches: int = 0
-    batches_done: int = 0
-    estimated_rows: int = 0
-    rows: int = 0
-    bytes: int = 0
-    rows_per_second: float = 0.0
-    eta_seconds: float | None = None
-    copies: int = 1
-    message: str = ""
-    proved: bool = False
-    evidence: str | None = None
-    """Reference of the table's part of the certificate."""
-
-
-class JobProgress(Model):
-    """Answer of the query `progress` of a job: live tables fill in their own numbers."""
-
-    job_id: str
-    run: int
-    status: JobStatus
-    stage: str = ""
-    attention: str | None = None
-    """What an operator should do, None where nothing."""
-    snapshot: Snapshot | None = None
-    tables: list[TableProgress] = Field(default_factory=list)
-    rows: int = 0
-    rows_per_second: float = 0.0
-    started_at: datetime | None = None
-    certificate: str | None = None
-
-
 class StatusUpdate(Model):
     """The workflow's word on the job's row in the config store."""
 
@@ -460,7 +306,6 @@ class CertificateInput(Model):
     finished_at: datetime
     results: list[TableResult]
     snapshots: list[Snapshot]
-    not_carried: list[NotCarried] = Field(default_factory=list)
 
 
 class CertificateResult(Model):

@@ -19,6 +19,8 @@ DEFAULT_ADDRESS = "127.0.0.1:7233"
 CONNECT_TIMEOUT = timedelta(seconds=5)
 PAUSE_BETWEEN_TRIES = 1.0
 
+STAGES = ("control", "extract", "transform", "load", "validate")
+"""What worker processes serve; each has its task queue."""
 Stage = Literal["control", "snapshot", "extract", "transform", "load", "validate"]
 
 

@@ -15,10 +15,9 @@ from temporalio.worker import Worker
 from activities.failures import TypedFailures
 from core.errors import InvalidConfiguration
 from core.settings import Settings
-from core.temporal_client import connect, task_queue
+from core.temporal_client import STAGES, connect, task_queue
 from worker.parts import Parts, Service
 
-STAGES = ("control", "extract", "transform", "load", "validate")
 HEARTBEAT_THROTTLE = timedelta(seconds=2)
 """Pause and cancel travel on the answers to heartbeats, so they must not be held back for long."""
 PATIENCE_SECONDS = 60.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.job_spec import JobStatus
-from core.models import JobPlan, JobProgress, JobRun, Snapshot, TableProgress, TableResult, TableStatus
+from core.models import JobPlan, JobRun, TableResult
+from core.progress import JobProgress, Snapshot, TableProgress, TableStatus
 
 MOST_REASONS = 5
 

@@ -19,26 +19,23 @@ with workflow.unsafe.imports_passed_through():
     from core.models import (
         CertificateInput,
         JobPlan,
-        JobProgress,
         JobRun,
         PauseRequest,
         PreflightInput,
         RetryRequest,
         RoutesInput,
-        Snapshot,
         SnapshotInput,
-        StatusUpdate,
         TableEntry,
         TableResult,
         TableRun,
-        TableStatus,
     )
+    from core.progress import JobProgress, Snapshot, TableStatus
     from workflows import outcomes
     from workflows.activity_options import control, reaching, surveying, work
     from workflows.job_report import JobReport
-    from workflows.search_attributes import STATUS
     from workflows.snapshot_lease import SnapshotLease
     from workflows.stage_gate import StageGate
+    from workflows.status_record import StatusRecord
     from workflows.table_children import TableChildren
 
 TABLES_PER_ACTIVITY = 200
@@ -70,8 +67,7 @@ class MigrationJob:
         """Foreign keys that stood at the destination and have not been built again."""
         self._retry_asked = False
         self._closing = False
-        self._recording = asyncio.Lock()
-        self._recorded: StatusUpdate | None = None
+        self._status = StatusRecord(run)
 
     @workflow.run
     async def run(self, run: JobRun) -> JobProgress:
@@ -297,7 +293,6 @@ class MigrationJob:
             finished_at=workflow.now(),
             results=self._report.results(),
             snapshots=self._snapshot.history,
-            not_carried=self._known_plan.not_carried,
         )
         written = await workflow.execute_activity_method(
             CertificateActivities.write_certificate, given, **control("write the certificate")
@@ -412,21 +407,5 @@ class MigrationJob:
         workflow.set_current_details(self._report.describe())
 
     async def _record(self) -> None:
-        """Writes the status as it stands when its turn comes: what is written last is what is true."""
-        async with self._recording:
-            update = StatusUpdate(
-                job_id=self._run.job_id,
-                run=self._run.run,
-                workflow_run_id=workflow.info().run_id,
-                status=self._report.status,
-                attention=self._report.attention,
-                certificate=self._report.certificate,
-            )
-            if update == self._recorded:
-                return
-            workflow.set_current_details(self._report.describe())
-            workflow.upsert_search_attributes([STATUS.value_set(update.status.value)])
-            await workflow.execute_activity_method(
-                StatusActivities.record_status, update, **control(f"record status {update.status.value}")
-            )
-            self._recorded = update
+        workflow.set_current_details(self._report.describe())
+        await self._status.write(self._report)

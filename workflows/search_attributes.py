@@ -8,7 +8,7 @@ from __future__ import annotations
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from core.job_spec import JobStatus
-from core.models import Endpoint
+from core.route import Endpoint
 
 JOB_ID = SearchAttributeKey.for_keyword("MigrationJobId")
 STATUS = SearchAttributeKey.for_keyword("MigrationStatus")

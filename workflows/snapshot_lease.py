@@ -7,7 +7,8 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.snapshot import SnapshotActivities
-    from core.models import Snapshot, SnapshotInput
+    from core.models import SnapshotInput
+    from core.progress import Snapshot
     from workflows import outcomes
     from workflows.activity_options import keeping
 

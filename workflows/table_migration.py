@@ -21,15 +21,13 @@ with workflow.unsafe.imports_passed_through():
         FinishInput,
         LoadInput,
         LoadStart,
-        Snapshot,
         StagedBatches,
-        TableProgress,
         TableResult,
         TableRun,
-        TableStatus,
         TransformInput,
         ValidateInput,
     )
+    from core.progress import Snapshot, TableProgress, TableStatus
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow

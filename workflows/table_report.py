@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.models import TableProgress, TableRun, TableStatus
+from core.models import TableRun
+from core.progress import TableProgress, TableStatus
 
 
 def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:

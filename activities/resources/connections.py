@@ -5,7 +5,7 @@ from __future__ import annotations
 from activities.resources.secrets import Secrets
 from connectors.base import Connector
 from connectors.registry import build_connector, find_type
-from core.models import Endpoint
+from core.route import Endpoint
 from core.schema import Capabilities
 
 

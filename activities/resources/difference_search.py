@@ -13,7 +13,8 @@ from activities.resources.row_changes import RowChanges
 from connectors.base import BatchDifference, ProvesRows, ReadsRows, RowReader, capability
 from core.documents import DocumentStore
 from core.errors import SnapshotGone
-from core.models import Difference, TableRoute, ValidateInput
+from core.models import Difference, ValidateInput
+from core.route import TableRoute
 
 MOST_BATCHES = 20
 MOST_EXAMPLES = 5

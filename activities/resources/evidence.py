@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from activities.resources.routes import Routes
 from connectors.base import LedgerRow
-from core.documents import DocumentStore, evidence_document, run_folder
+from core.documents import DocumentStore, evidence_document, not_carried_document, run_folder
 from core.job_spec import JobSpec
-from core.models import CertificateInput, Difference, TableRoute, ValidateInput
-from core.schema import Digest
+from core.models import CertificateInput, Difference, ValidateInput
+from core.route import TableRoute
+from core.schema import Digest, NotCarried
 
 
 class Evidence:
@@ -79,6 +81,11 @@ class Evidence:
         }
         return self._documents.write_json(evidence_document(route.job_id, route.run, route.table_id), evidence)
 
+    def write_not_carried(self, job_id: str, run: int, items: Sequence[NotCarried]) -> None:
+        """Keeps what the run leaves behind, for the certificate; a source may have thousands of views."""
+        listed = [item.model_dump(mode="json", by_alias=True) for item in items]
+        self._documents.write_json(not_carried_document(job_id, run), listed)
+
     def write_certificate(self, given: CertificateInput, spec: JobSpec, settings: dict[str, Any]) -> tuple[str, bool]:
         """Gathers the tables' evidence; the verdict is proved only where every table is."""
         tables = [
@@ -105,7 +112,7 @@ class Evidence:
             "sessionSettings": settings,
             "rows": sum(result.rows for result in given.results),
             "tables": tables,
-            "notCarried": [item.model_dump(mode="json", by_alias=True) for item in given.not_carried],
+            "notCarried": json.loads(self._documents.read(not_carried_document(given.job_id, given.run))),
         }
         reference = f"{run_folder(given.job_id, given.run)}/certificate.json"
         return self._documents.write_json(reference, certificate), proved

@@ -7,7 +7,7 @@ import asyncio
 from activities.resources.connections import Connections
 from connectors.base import ServerInfo
 from core.errors import MigrationError, Unavailable
-from core.models import Endpoint
+from core.route import Endpoint
 
 PROBE_SECONDS = 5.0
 

@@ -10,7 +10,7 @@ from activities.transformations.chain import BoundChain
 from connectors.base import CANONICAL_DIGEST, CreatesTables, WritesRows
 from core.errors import InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, TableSpec, TransformationSpec
-from core.models import ColumnRoute, TableRoute, endpoints
+from core.route import ColumnRoute, TableRoute, endpoints
 from core.schema import Capabilities, Column, RangePlan, TableDdl, TableName, TableSchema
 
 BindChain = Callable[[Sequence[TransformationSpec], Sequence[TransformedColumn]], BoundChain]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod, LoadRef, LoadTarget, Selection
 from core.documents import DocumentStore, table_folder
-from core.models import TableRoute
+from core.route import TableRoute
 
 
 class Routes:

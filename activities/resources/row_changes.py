@@ -11,7 +11,7 @@ from activities.transformations.base import TransformedColumn
 from activities.transformations.chain import BoundChain, bind_chain
 from connectors.base import AnyRange, RowReader, Selection
 from connectors.canonical import digest_batch, row_hashes
-from core.models import TableRoute
+from core.route import TableRoute
 from core.schema import Digest
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from activities.resources.route_planner import BindChain, Draft, PlannedTable, R
 from connectors.base import Connector, ListsObjects, ReadsRows, Selection, WritesRows, capability
 from core.errors import InvalidConfiguration, NotFound, Parks
 from core.job_spec import JobSpec, TableSpec
-from core.models import Endpoint, ParkedTable, TableRoute
+from core.models import ParkedTable
+from core.route import Endpoint, TableRoute
 from core.schema import NotCarried, TableName, TableSchema
 
 AUTO_BATCH_BYTES = 32 * 1024 * 1024

@@ -15,7 +15,7 @@ from api.schemas import TableBatches
 from core.config_store.stored import StoredJob
 from core.documents import evidence_document
 from core.errors import MigrationError, NotFound
-from core.models import JobProgress
+from core.progress import JobProgress
 
 LOOK_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 15.0

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 OLDEST_VERSION = 14
 """hash_record_extended and xid8 to xid came with PostgreSQL 14."""
+WRITING_LOCK_TIMEOUT = "60s"
+"""Then the attempt ends as Contended, and the next one tries."""
 
 
 class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows, ProvesRows, ListsObjects):
@@ -80,6 +82,9 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
 
     def _session(self, **settings: str) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
         return open_session(self.options, self.credentials, self.label, **settings)
+
+    def _writing(self) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+        return self._session(lock_timeout=WRITING_LOCK_TIMEOUT)
 
     @property
     def _ledger(self) -> Ledger:
@@ -166,26 +171,26 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
 
     async def prepare_ledger(self) -> None:
         """See WritesRows."""
-        async with self._session() as connection:
+        async with self._writing() as connection:
             await self._ledger.create(connection)
 
     async def begin_load(self, begin: LoadBeginning, target: LoadTarget, *, replace: bool) -> LoadGeneration:
         """See WritesRows."""
-        async with self._session() as connection:
-            return await self._ledger.begin_load(connection, begin, target.table, replace=replace)
+        async with self._writing() as connection:
+            return await self._ledger.begin_load(connection, begin, target, replace=replace)
 
     async def load_native(
         self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
     ) -> Loaded:
         """See WritesRows."""
-        async with self._session() as connection:
+        async with self._writing() as connection:
             return await PostgresWriter(connection, self._ledger).load_native(target, entry, parts, progress)
 
     async def load_arrow(
         self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
     ) -> Loaded:
         """See WritesRows."""
-        async with self._session() as connection:
+        async with self._writing() as connection:
             return await PostgresWriter(connection, self._ledger).load_arrow(target, entry, parts, progress)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:

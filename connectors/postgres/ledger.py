@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from connectors.base import LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef
+from connectors.base import LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef, LoadTarget
 from connectors.postgres.errors import translated
 from connectors.postgres.own_rows import own_rows
 from connectors.postgres.sql import identifier, qualified
@@ -17,6 +17,8 @@ from core.schema import Digest, TableName
 LEDGER_TABLE = "sterna_ledger"
 BEGINNING = -1
 """Number of the row that begins a load: it holds the token and what stood in the table before."""
+EMPTYING_LOCK_TIMEOUT = "10s"
+"""For TRUNCATE's lock: who wants to read the table queues behind the one that waits for it."""
 
 
 class Ledger:
@@ -33,7 +35,10 @@ class Ledger:
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("ledger", str(self.name)))
                 if await connection.fetchval("SELECT to_regclass($1)", self.sql) is not None:
                     return
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.name.schema_name)}")
+                schema = identifier(self.name.schema_name)
+                # CREATE SCHEMA IF NOT EXISTS asks for a privilege even where the schema exists.
+                if await connection.fetchval("SELECT to_regnamespace($1)", schema) is None:
+                    await connection.execute(f"CREATE SCHEMA {schema}")
                 await connection.execute(
                     f"CREATE TABLE {self.sql} ("
                     "job_id text NOT NULL, table_id text NOT NULL, load bigint NOT NULL, number bigint NOT NULL, "
@@ -44,9 +49,11 @@ class Ledger:
                 )
 
     async def begin_load(
-        self, connection: asyncpg.Connection[Any], begin: LoadBeginning, table: TableName, *, replace: bool
+        self, connection: asyncpg.Connection[Any], begin: LoadBeginning, target: LoadTarget, *, replace: bool
     ) -> LoadGeneration:
-        """See `WritesRows.begin_load`."""
+        """See `WritesRows.begin_load`. Nothing is taken away from an upsert, which may be repeated: rows of others may
+        have been changed by it, and those would be lost."""
+        table = target.table
         with translated(f"beginning the load of {table}"):
             async with connection.transaction():
                 key = lock_key(begin.job_id, begin.table_id)
@@ -63,9 +70,8 @@ class Ledger:
                     return LoadGeneration(earlier["load"], earlier["rows"], earlier["emptied"])
                 if earlier is not None:
                     rows_before, emptied = earlier["rows"], earlier["emptied"]
-                    await self._take_away(
-                        connection, table, LoadRef(begin.job_id, begin.table_id, earlier["load"]), rows_before
-                    )
+                    if not target.upsert_keys:
+                        await self._take_away(connection, table, begin, rows_before)
                 else:
                     rows_before, emptied = await self._clear_or_count(connection, table, replace), replace
                 load = await connection.fetchval(
@@ -143,18 +149,22 @@ class Ledger:
         return counted
 
     async def _take_away(
-        self, connection: asyncpg.Connection[Any], table: TableName, load: LoadRef, rows_before: int
+        self, connection: asyncpg.Connection[Any], table: TableName, begin: LoadBeginning, rows_before: int
     ) -> None:
-        """The rows of an earlier generation: all of the table where it was empty before, else those it wrote."""
-        if rows_before == 0:
-            await _empty(connection, table)
-            return
-        await connection.execute(
-            f"DELETE FROM {await own_rows(connection, table)} WHERE xmin IN ({self.transactions()})",
-            load.job_id,
-            load.table_id,
-            load.load,
+        """The rows of all earlier generations of the run, and no others: an application may have written since."""
+        rows = await own_rows(connection, table)
+        transactions = (
+            f"SELECT transaction_id::xid FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number >= 0 AND load IN "
+            f"(SELECT load FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number = {BEGINNING} AND run = $3)"
         )
+        run = (begin.job_id, begin.table_id, begin.run)
+        if rows_before == 0:
+            await connection.execute(f"LOCK TABLE {rows} IN SHARE ROW EXCLUSIVE MODE")  # readers go on, writers wait
+            others = f"SELECT EXISTS (SELECT FROM {rows} WHERE xmin NOT IN ({transactions}))"
+            if not await connection.fetchval(others, *run):
+                await _empty(connection, table)
+                return
+        await connection.execute(f"DELETE FROM {rows} WHERE xmin IN ({transactions})", *run)
 
     def transactions(self) -> str:
         """SQL of the xmin values of the rows that one load wrote; parameters: job, table, load."""
@@ -164,7 +174,13 @@ class Ledger:
         )
 
     async def _end_predecessors(self, connection: asyncpg.Connection[Any], key: int) -> None:
-        """Takes a lock whose holders lost their lease: nobody but them works on the same."""
+        """Takes a lock whose holders lost their lease: nobody but them works on the same.
+
+        Sessions may be ended by members of the role that logged in, which is not the one of SET ROLE (manual, "System
+        Administration Functions").
+        """
+        role = await connection.fetchval("SELECT current_setting('role')")
+        await connection.execute("SET LOCAL ROLE NONE")
         await connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
@@ -172,11 +188,13 @@ class Ledger:
             "AND objsubid = 1 AND pid <> pg_backend_pid()",
             key,
         )
+        await connection.execute("SELECT set_config('role', $1, true)", role)
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
             raise Contended("an earlier attempt still holds this table or batch in an open transaction")
 
 
 async def _empty(connection: asyncpg.Connection[Any], table: TableName) -> None:
+    await connection.execute(f"SET LOCAL lock_timeout = '{EMPTYING_LOCK_TIMEOUT}'")
     try:
         await connection.execute(f"TRUNCATE {await own_rows(connection, table)}")
     except asyncpg.FeatureNotSupportedError as error:

@@ -16,6 +16,7 @@ from connectors.postgres.hashing import aggregate, readable, row_hash
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.session import open_session
 from connectors.postgres.sql import identifier, identifiers, literal, qualified
+from core.errors import InvalidConfiguration
 from core.schema import Digest, KeyRange, PageRange
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class PostgresReader(RowReader):
                 await flush()
 
         with translated(f"reading {selection.table.name}"):
+            await check_query(self._connection, selection, rows)
             await self._connection.copy_from_query(select(selection, rows), output=collect, format="csv")
         if part:
             await flush()
@@ -74,6 +76,7 @@ class PostgresReader(RowReader):
     async def read_native(self, selection: Selection, rows: AnyRange, sink: Callable[[bytes], Awaitable[None]]) -> int:
         """Passes on what COPY sends, untouched."""
         with translated(f"reading {selection.table.name}"):
+            await check_query(self._connection, selection, rows)
             status = await self._connection.copy_from_query(
                 select(selection, rows),
                 output=sink,  # type: ignore[arg-type]  # the stubs want a Coroutine, the driver awaits anything
@@ -124,6 +127,21 @@ async def fetch_examples(
             list(hashes),
         )
     return [{name: value for name, value in record.items() if name != HASH} for record in found]
+
+
+async def check_query(connection: asyncpg.Connection[Any], selection: Selection, rows: AnyRange) -> None:
+    """Lets the server parse and plan a query with a whereClause (EXPLAIN checks privileges, PREPARE does not) without
+    running it. Raises InvalidConfiguration where the clause is no single expression.
+
+    A prepared statement is one statement. COPY goes by the simple protocol, which would run several, so that a clause
+    could end the read-only transaction and go on: it gets to see just what has passed here.
+    """
+    if selection.where is None:
+        return
+    statement = await connection.prepare(f"EXPLAIN {select(selection, rows)}")
+    if statement.get_parameters():
+        raise InvalidConfiguration("whereClause has parameters ($1)", remedy="Write the values into the clause")
+    await statement.fetch()
 
 
 def select(selection: Selection, rows: AnyRange) -> str:

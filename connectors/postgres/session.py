@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,8 +33,10 @@ EXACT_SETTINGS = {
     "lock_timeout": "0",
     "jit": "off",
 }
-# A worker that vanished must not hold locks for ever: the server ends its session.
+# A worker that vanished or was stopped must not hold locks for ever: the server ends its session. Locks of a session
+# (pg_advisory_lock) outlive its transactions, hence the one for sessions that idle outside of them.
 LIVENESS_SETTINGS = {
+    "idle_session_timeout": "120s",
     "idle_in_transaction_session_timeout": "120s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -41,6 +44,12 @@ LIVENESS_SETTINGS = {
     "tcp_user_timeout": "30000",
     "client_connection_check_interval": "2000",
 }
+
+
+# The same towards the server: nobody answers for one that vanished, and a statement may rightly be silent for days.
+# Sockets have these options on Linux; elsewhere those that are missing keep the system's values. Milliseconds for
+# TCP_USER_TIMEOUT, seconds for the others.
+KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
 
 
 @asynccontextmanager
@@ -69,12 +78,25 @@ async def open_session(
             },
         )
     try:
+        _keep_alive(connection)
         if options.role:
             with translated(f"SET ROLE {options.role}"):
                 await connection.execute(f"SET ROLE {identifier(options.role)}")
         yield connection
     finally:
         await asyncio.shield(_close(connection))
+
+
+def _keep_alive(connection: asyncpg.Connection[Any]) -> None:
+    """The driver has no option for it (asyncpg 0.32) and shows its socket only by the transport it keeps."""
+    transport: asyncio.Transport = connection._transport
+    client: socket.socket | None = transport.get_extra_info("socket")
+    if client is None or client.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            client.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _close(connection: asyncpg.Connection[Any]) -> None:

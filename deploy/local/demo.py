@@ -14,7 +14,7 @@ from api.client import ApiClient, ApiProblem, ApiUnreachable
 from api.progress_display import display_for
 from api.progress_text import format_duration, format_rate, format_rows, table_line, waiting_tables
 from core.job_spec import JobStatus
-from core.models import JobProgress, TableStatus
+from core.progress import JobProgress, TableStatus
 from deploy.local.sample_shop import DESTINATION_DATABASE, SOURCE_DATABASE, SampleDatabases, psql_command
 from deploy.local.stack import LocalStack, in_parallel
 

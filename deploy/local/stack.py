@@ -18,11 +18,11 @@ from types import TracebackType
 import asyncpg
 import httpx
 
+from core.temporal_client import STAGES
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from deploy.local.supervised_process import Report, SupervisedProcess
 from deploy.local.temporal_server import TemporalServer
 
-STAGES = ("control", "extract", "transform", "load", "validate")
 API_STARTUP_SECONDS = 60.0
 CONFIG_DATABASE = "sterna"
 

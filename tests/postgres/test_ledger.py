@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connectors.base import Credentials, LedgerEntry, LoadBeginning, LoadRef, LoadTarget
+from connectors.postgres import connector, ledger
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
-from core.errors import DataMismatch, Defect
+from core.errors import Contended, DataMismatch, Defect
 from core.schema import Digest, TableName
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect
@@ -147,3 +148,75 @@ async def test_a_straggler_of_an_earlier_load_cannot_write_into_the_new_one(
     with pytest.raises(Defect):
         await load(destination, entry(first, 1, 1), parts(b"2\n"))
     assert count(postgres, database) == 0
+
+
+async def test_a_new_copy_into_an_empty_table_spares_rows_that_came_since(
+    destination: Postgres, postgres: PostgresServer, database: str
+) -> None:
+    first = await begin(destination, "a")
+    await load(destination, entry(first, 0, 1), parts(b"1\n"))
+    with connect(postgres, database) as connection:
+        connection.execute("INSERT INTO numbers VALUES (100)")
+    second = await begin(destination, "b")
+    assert count(postgres, database, "WHERE i < 100") == 0
+    await load(destination, entry(second, 0, 1), parts(b"2\n"))
+    await begin(destination, "c")
+    assert count(postgres, database) == count(postgres, database, "WHERE i = 100") == 1
+
+
+async def test_a_table_that_others_read_is_not_emptied_and_does_not_hold_them_up(
+    destination: Postgres, postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "EMPTYING_LOCK_TIMEOUT", "200ms")
+    with connect(postgres, database) as reader:
+        reader.execute("INSERT INTO numbers VALUES (100)")
+        with reader.transaction():
+            reader.execute("SELECT count(*) FROM numbers")
+            async with asyncio.timeout(20):
+                with pytest.raises(Contended):
+                    await begin(destination, "a", replace=True)
+    assert count(postgres, database) == 1
+    await begin(destination, "a", replace=True)
+    assert count(postgres, database) == 0
+
+
+async def test_a_batch_that_meets_a_locked_table_ends_as_contended(
+    destination: Postgres, postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = await begin(destination, "a")
+    monkeypatch.setattr(connector, "WRITING_LOCK_TIMEOUT", "200ms")
+    with connect(postgres, database) as other, other.transaction():
+        other.execute("LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(20):
+            with pytest.raises(Contended):
+                await load(destination, entry(number, 0, 1), parts(b"1\n"))
+
+
+async def test_a_predecessor_is_ended_by_a_session_that_works_as_another_role(
+    postgres: PostgresServer, database: str
+) -> None:
+    with connect(postgres, database) as connection:
+        connection.execute(f"""
+            CREATE ROLE {database}_owner NOLOGIN;
+            CREATE ROLE {database}_login LOGIN IN ROLE {database}_owner;
+            GRANT CREATE, USAGE ON SCHEMA public TO {database}_owner;
+            ALTER TABLE numbers OWNER TO {database}_owner;
+        """)  # type: ignore[arg-type]
+    options = PostgresOptions(
+        host="127.0.0.1",
+        port=postgres.port,
+        database=database,
+        user=f"{database}_login",
+        role=f"{database}_owner",
+    )
+    destination = Postgres(options, Credentials(), "test")
+    await destination.prepare_ledger()
+    number = await begin(destination, "a")
+    for_ever = asyncio.Event()
+    stalled = asyncio.create_task(load(destination, entry(number, 0, 1), parts(b"1\n", wait_for=for_ever)))
+    await asyncio.sleep(0.5)
+    assert not await load(destination, entry(number, 0, 1), parts(b"1\n"))
+    for_ever.set()
+    with contextlib.suppress(Exception):
+        await stalled
+    assert count(postgres, database) == 1

@@ -20,7 +20,7 @@ from api.progress_text import (
     table_line,
 )
 from core.job_spec import JobStatus
-from core.models import JobProgress, TableProgress, TableStatus
+from core.progress import JobProgress, TableProgress, TableStatus
 
 
 def table(name: str = "shop.orders", **facts: object) -> TableProgress:

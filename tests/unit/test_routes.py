@@ -7,7 +7,7 @@ from pathlib import Path
 from activities.resources.routes import Routes
 from core.documents import DocumentStore
 from core.job_spec import ConnectionSpec
-from core.models import Endpoint, TableRoute
+from core.route import Endpoint, TableRoute
 from core.schema import RangePlan, Statement, TableDdl, TableName, TableSchema, TypeDefinition, WholeSegment
 
 ORDERS = TableName(schema_name="shop", name="orders")

@@ -20,11 +20,9 @@ from core.models import (
     CertificateInput,
     CertificateResult,
     CountInput,
-    Endpoint,
     ExtractInput,
     FinishInput,
     JobPlan,
-    JobProgress,
     JobRun,
     LoadBegun,
     LoadedBatches,
@@ -33,7 +31,6 @@ from core.models import (
     PreflightInput,
     PreparedTables,
     RoutesInput,
-    Snapshot,
     SnapshotInput,
     StagedBatch,
     StagedBatches,
@@ -42,6 +39,8 @@ from core.models import (
     ValidateInput,
     ValidationResult,
 )
+from core.progress import JobProgress, Snapshot
+from core.route import Endpoint
 from core.schema import Digest
 from workflows.migration_job import MigrationJob
 from workflows.table_migration import TableMigration

@@ -46,9 +46,10 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
 def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     reachability = Reachability(parts.connections)
     survey = Survey(parts.connections, bind_chain)
-    preflight = PreflightActivities(store, parts.connections, reachability, survey, parts.routes)
+    evidence = Evidence(parts.documents, parts.routes)
+    preflight = PreflightActivities(store, parts.connections, reachability, survey, parts.routes, evidence)
     status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
-    certificate = CertificateActivities(store, Evidence(parts.documents, parts.routes), parts.connections)
+    certificate = CertificateActivities(store, evidence, parts.connections)
     plan = PlanActivities(reachability, survey, parts.documents)
     return [
         preflight.check_connections,

@@ -1,0 +1,99 @@
+"""Routes: what is fixed about one table of one run, from source to destination."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.job_spec import ConnectionSpec, JobSpec, LoadMode, TransformationSpec
+from core.schema import Model, RangePlan, TableDdl, TableName, TableSchema
+
+
+class Endpoint(Model):
+    """One side of a job as activities need it."""
+
+    side: Literal["source", "destination"]
+    connection: ConnectionSpec
+
+    def __str__(self) -> str:
+        options = self.connection.options
+        place = options.get("host") or options.get("path") or ""
+        name = options.get("database") or options.get("serviceName") or ""
+        return f"{self.side} {self.connection.type} {place}/{name}".rstrip("/")
+
+
+def endpoints(job: JobSpec) -> tuple[Endpoint, Endpoint]:
+    """Source and destination of a job."""
+    return (
+        Endpoint(side="source", connection=job.source),
+        Endpoint(side="destination", connection=job.destination),
+    )
+
+
+class ColumnRoute(Model):
+    """One column on its way: where it comes from, what it is called and is at the destination."""
+
+    source: str | None
+    """None: a transformation makes it."""
+    destination: str
+    source_type: str
+    destination_type: str
+    form: Literal[
+        "native",
+        "text",
+        "output",
+        "decimal",
+        "float32",
+        "float64",
+        "int8send",
+        "time_send",
+        "timestamp_send",
+        "timestamptz_send",
+        "pg_lsn_send",
+    ] = "native"
+    """How the digest sees it: `native` by the server's record hash, `…send` by the bytes of that function of
+    PostgreSQL, else by text of that class."""
+    verdict: Literal["EXACT", "CONVERT", "LOSSY"] = "EXACT"
+
+
+class TableRoute(Model):
+    """All that is fixed about one table of one run. Lies in the document store; payloads carry its reference."""
+
+    job_id: str
+    table_id: str
+    run: int
+    source: Endpoint
+    destination: Endpoint
+    source_table: TableName
+    destination_table: TableName
+    source_schema: TableSchema
+    read_columns: list[str]
+    """Source columns in the order in which they are read."""
+    columns: list[ColumnRoute]
+    """Destination columns in the order in which they are written."""
+    path: Literal["native", "arrow"]
+    as_text: bool = False
+    """The native path in the text variant of its format."""
+    digest_algorithm: str
+    transformations: list[TransformationSpec] = Field(default_factory=list)
+    where_clause: str | None = None
+    load_mode: LoadMode
+    upsert_keys: list[str] = Field(default_factory=list)
+    """Destination names."""
+    plan: RangePlan
+    ddl: TableDdl
+    create_table: bool
+    """False: the destination table exists already and is used."""
+    warnings: list[str] = Field(default_factory=list)
+
+    def statements(self) -> list[str]:
+        """The DDL for this table in the order of execution; statements whose object exists already are skipped."""
+        ddl = self.ddl
+        types = [sql for definition in ddl.types for sql in definition.statements]
+        after = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
+        built = [statement.sql for statement in after]
+        if not self.create_table:
+            return built
+        before = [statement.sql for statement in [*ddl.schemas, *ddl.extensions]]
+        return [*before, *types, *(statement.sql for statement in ddl.tables), *built]

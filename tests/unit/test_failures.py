@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from temporalio.api.failure.v1 import Failure
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from activities.failures import TypedFailures
+from connectors.postgres.errors import translated
+
+CANARY = "bob@secret.example"
+
+
+class Raising(ActivityInboundInterceptor):
+    """An activity that fails as the driver would make it fail."""
+
+    def __init__(self, error: Exception, *, translate: bool) -> None:
+        self._error = error
+        self._translate = translate
+
+    async def execute_activity(self, given: ExecuteActivityInput) -> object:
+        if not self._translate:
+            raise self._error
+        with translated("loading batch 1"):
+            raise self._error
+
+
+def unique_violation() -> asyncpg.PostgresError:
+    error = asyncpg.UniqueViolationError('duplicate key value violates unique constraint "users_email_key"')
+    error.detail = f"Key (email)=({CANARY}) already exists."
+    error.sqlstate = "23505"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "translate"),
+    [(unique_violation(), True), (ValueError(f"cannot convert {CANARY}"), False), (KeyError(CANARY), False)],
+)
+async def test_no_value_of_a_row_reaches_the_failure_that_temporal_stores(error: Exception, translate: bool) -> None:
+    interceptor = TypedFailures().intercept_activity(Raising(error, translate=translate))
+    with pytest.raises(ApplicationError) as caught:
+        await interceptor.execute_activity(None)  # type: ignore[arg-type]
+    stored = Failure()
+    pydantic_data_converter.failure_converter.to_failure(
+        caught.value, pydantic_data_converter.payload_converter, stored
+    )
+    assert CANARY not in str(stored)
+    assert type(error).__name__ in str(stored) or "users_email_key" in str(stored)

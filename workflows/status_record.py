@@ -1,0 +1,42 @@
+"""Tells the config store, and Temporal's visibility, the status of a job."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.status import StatusActivities
+    from core.models import JobRun, StatusUpdate
+    from workflows.activity_options import control
+    from workflows.job_report import JobReport
+    from workflows.search_attributes import STATUS
+
+
+class StatusRecord:
+    """Writes one status after another, and none twice."""
+
+    def __init__(self, run: JobRun) -> None:
+        self._run = run
+        self._turn = asyncio.Lock()
+        self._written: StatusUpdate | None = None
+
+    async def write(self, report: JobReport) -> None:
+        """Writes the status as it stands when its turn comes: what is written last is what is true."""
+        async with self._turn:
+            update = StatusUpdate(
+                job_id=self._run.job_id,
+                run=self._run.run,
+                workflow_run_id=workflow.info().run_id,
+                status=report.status,
+                attention=report.attention,
+                certificate=report.certificate,
+            )
+            if update == self._written:
+                return
+            workflow.upsert_search_attributes([STATUS.value_set(update.status.value)])
+            await workflow.execute_activity_method(
+                StatusActivities.record_status, update, **control(f"record status {update.status.value}")
+            )
+            self._written = update
