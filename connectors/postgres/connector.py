@@ -37,7 +37,7 @@ from connectors.postgres.ledger import Ledger
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.own_rows import own_rows
 from connectors.postgres.proof import PostgresProof
-from connectors.postgres.reader import fetch_examples, open_reader, select
+from connectors.postgres.reader import check_query, fetch_examples, open_reader
 from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session
 from connectors.postgres.snapshot import open_keeper
 from connectors.postgres.writer import PostgresWriter
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
 
 OLDEST_VERSION = 14
 """hash_record_extended and xid8 to xid came with PostgreSQL 14."""
-WRITING_LOCK_TIMEOUT = "60s"
-"""Then the attempt ends as Contended, and the next one tries."""
 
 
 class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows, ProvesRows, ListsObjects):
@@ -83,9 +81,6 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
     def _session(self, **settings: str) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
         return open_session(self.options, self.credentials, self.label, **settings)
 
-    def _writing(self) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
-        return self._session(lock_timeout=WRITING_LOCK_TIMEOUT)
-
     @property
     def _ledger(self) -> Ledger:
         return Ledger(self.options.schema_default)
@@ -96,7 +91,11 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
         return self.options.schema_default
 
     async def check(self) -> ServerInfo:
-        """Logs in and asks the server what it is. Raises InvalidConfiguration for a server that is too old."""
+        """Logs in and asks the server what it is.
+
+        Raises InvalidConfiguration for a server that is too old and for a database that is not UTF8: the server hashes
+        text as it stores it, so that equal text of two encodings would never be proved equal.
+        """
         async with self._session() as connection:
             number, version, user, database, encoding = await connection.fetchrow(  # type: ignore[misc]
                 "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_user, "
@@ -106,8 +105,13 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
             raise InvalidConfiguration(
                 f"the server is PostgreSQL {version}", remedy=f"Sterna needs PostgreSQL {OLDEST_VERSION} or newer"
             )
-        warnings = () if encoding == "UTF8" else (f"the database's encoding is {encoding}, not UTF8",)
-        return ServerInfo("PostgreSQL", version, user, database, warnings)
+        if encoding != "UTF8":
+            raise InvalidConfiguration(
+                f"the encoding of database {database} is {encoding}",
+                remedy="Sterna reads and writes databases in UTF8: restore the source into one by pg_dump, or create "
+                "the destination with ENCODING 'UTF8' TEMPLATE template0",
+            )
+        return ServerInfo("PostgreSQL", version, user, database)
 
     async def list_tables(self, include: Sequence[str], exclude: Sequence[str]) -> list[TableName]:
         """See ReadsRows."""
@@ -129,10 +133,10 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
             )
 
     async def check_selection(self, selection: Selection) -> None:
-        """EXPLAIN parses, plans and checks privileges (PREPARE does not) without running anything."""
+        """See ReadsRows."""
         async with self._session(default_transaction_read_only="on") as connection:
             with translated(f"checking columns and whereClause of {selection.table.name}"):
-                await connection.execute(f"EXPLAIN {select(selection, WholeTable())}")
+                await check_query(connection, selection, WholeTable())
 
     def reading(self, snapshot: str | None) -> AbstractAsyncContextManager[RowReader]:
         """See ReadsRows."""
@@ -171,26 +175,26 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
 
     async def prepare_ledger(self) -> None:
         """See WritesRows."""
-        async with self._writing() as connection:
+        async with self._session() as connection:
             await self._ledger.create(connection)
 
     async def begin_load(self, begin: LoadBeginning, target: LoadTarget, *, replace: bool) -> LoadGeneration:
         """See WritesRows."""
-        async with self._writing() as connection:
+        async with self._session() as connection:
             return await self._ledger.begin_load(connection, begin, target, replace=replace)
 
     async def load_native(
         self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
     ) -> Loaded:
         """See WritesRows."""
-        async with self._writing() as connection:
+        async with self._session() as connection:
             return await PostgresWriter(connection, self._ledger).load_native(target, entry, parts, progress)
 
     async def load_arrow(
         self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
     ) -> Loaded:
         """See WritesRows."""
-        async with self._writing() as connection:
+        async with self._session() as connection:
             return await PostgresWriter(connection, self._ledger).load_arrow(target, entry, parts, progress)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:

@@ -2,8 +2,8 @@
 
 A type's hash promises only that what `=` calls equal hashes alike: 1.10 and 1.1, -0.0 and 0, '1 mon' and '30 days',
 arrays of other bounds. It may promise less: `hash_numeric_extended` leaves out the sign and gives NaN the 0 that
-`hash_record_extended` gives NULL; `hashint8extended`, which timestamps, time and pg_lsn use too, folds to 32 bits first,
-so -1 and 4294967295 hash alike; enums are hashed by object id. Such columns are hashed by their bytes or their text.
+`hash_record_extended` gives NULL; `hashint8extended`, which timestamps, time and pg_lsn use too, folds to 32 bits, so
+that -1 and 4294967295 hash alike; enums are hashed by object id. Such columns are hashed by their bytes or their text.
 """
 
 from __future__ import annotations

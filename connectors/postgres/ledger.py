@@ -154,8 +154,9 @@ class Ledger:
         """The rows of all earlier generations of the run, and no others: an application may have written since."""
         rows = await own_rows(connection, table)
         transactions = (
-            f"SELECT transaction_id::xid FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number >= 0 AND load IN "
-            f"(SELECT load FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number = {BEGINNING} AND run = $3)"
+            f"SELECT transaction_id::xid FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number >= 0 "
+            f"AND load IN (SELECT load FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number = {BEGINNING} "
+            "AND run = $3)"
         )
         run = (begin.job_id, begin.table_id, begin.run)
         if rows_before == 0:

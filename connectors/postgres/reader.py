@@ -15,8 +15,9 @@ from connectors.postgres.errors import translated
 from connectors.postgres.hashing import aggregate, readable, row_hash
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.session import open_session
+from connectors.postgres.snapshot import split_id
 from connectors.postgres.sql import identifier, identifiers, literal, qualified
-from core.errors import InvalidConfiguration
+from core.errors import InvalidConfiguration, SnapshotGone
 from core.schema import Digest, KeyRange, PageRange
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ async def open_reader(
         await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot is not None:
             with translated("reading under the snapshot"):
-                await connection.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+                exported, moment = split_id(snapshot)
+                await connection.execute(f"SET TRANSACTION SNAPSHOT {literal(exported)}")
+                if await connection.fetchval("SELECT pg_current_snapshot()::text") != moment:
+                    raise SnapshotGone("the snapshot's id stands for another moment since the server started again")
         yield PostgresReader(connection)
         await connection.execute("COMMIT")
 
@@ -68,7 +72,7 @@ class PostgresReader(RowReader):
                 await flush()
 
         with translated(f"reading {selection.table.name}"):
-            await check_query(self._connection, selection, rows)
+            await self._check(selection, rows)
             await self._connection.copy_from_query(select(selection, rows), output=collect, format="csv")
         if part:
             await flush()
@@ -76,13 +80,17 @@ class PostgresReader(RowReader):
     async def read_native(self, selection: Selection, rows: AnyRange, sink: Callable[[bytes], Awaitable[None]]) -> int:
         """Passes on what COPY sends, untouched."""
         with translated(f"reading {selection.table.name}"):
-            await check_query(self._connection, selection, rows)
+            await self._check(selection, rows)
             status = await self._connection.copy_from_query(
                 select(selection, rows),
                 output=sink,  # type: ignore[arg-type]  # the stubs want a Coroutine, the driver awaits anything
                 format="text" if selection.as_text else "binary",
             )
         return int(status.rsplit(" ", 1)[1])
+
+    async def _check(self, selection: Selection, rows: AnyRange) -> None:
+        if selection.where is not None:
+            await check_query(self._connection, selection, rows)
 
     async def digest(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> Digest:
         """Count and sum of row hashes over the range."""
@@ -136,8 +144,6 @@ async def check_query(connection: asyncpg.Connection[Any], selection: Selection,
     A prepared statement is one statement. COPY goes by the simple protocol, which would run several, so that a clause
     could end the read-only transaction and go on: it gets to see just what has passed here.
     """
-    if selection.where is None:
-        return
     statement = await connection.prepare(f"EXPLAIN {select(selection, rows)}")
     if statement.get_parameters():
         raise InvalidConfiguration("whereClause has parameters ($1)", remedy="Write the values into the clause")

@@ -30,12 +30,13 @@ EXACT_SETTINGS = {
     "row_security": "off",
     "search_path": "pg_catalog",
     "statement_timeout": "0",
-    "lock_timeout": "0",
     "jit": "off",
 }
 # A worker that vanished or was stopped must not hold locks for ever: the server ends its session. Locks of a session
 # (pg_advisory_lock) outlive its transactions, hence the one for sessions that idle outside of them.
+# Who waits for a lock for 60 s ends as Contended and is tried again.
 LIVENESS_SETTINGS = {
+    "lock_timeout": "60s",
     "idle_session_timeout": "120s",
     "idle_in_transaction_session_timeout": "120s",
     "tcp_keepalives_idle": "10",
@@ -89,7 +90,7 @@ async def open_session(
 
 def _keep_alive(connection: asyncpg.Connection[Any]) -> None:
     """The driver has no option for it (asyncpg 0.32) and shows its socket only by the transport it keeps."""
-    transport: asyncio.Transport = connection._transport
+    transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined]
     client: socket.socket | None = transport.get_extra_info("socket")
     if client is None or client.family not in (socket.AF_INET, socket.AF_INET6):
         return

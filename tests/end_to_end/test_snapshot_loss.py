@@ -45,7 +45,7 @@ def as_of(databases: Databases, snapshot: dict[str, Any]) -> tuple[int, str]:
     """The source's rows as the job's snapshot shows them to a session that is not Sterna's."""
     with databases.connect_source() as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot["id"]))
+        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot["id"].split("@")[0]))
         return multiset(connection, "public.numbers", ["id", "word"])
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
+import asyncpg
 import pytest
 
 from connectors.base import Credentials
@@ -20,13 +23,21 @@ RAISES = "DO $$ BEGIN RAISE EXCEPTION 'the customer {secret}' USING ERRCODE = '{
 
 async def refuse(postgres: PostgresServer, *statements: str) -> MigrationError:
     """What Sterna raises for the last of the statements."""
-    options = PostgresOptions(host="127.0.0.1", port=postgres.port, database="postgres", user=postgres.user)
-    with pytest.raises(MigrationError) as raised:
-        async with open_session(options, Credentials(), "test") as connection:
-            for statement in statements:
+    async with opened(postgres) as connection:
+        for statement in statements:
+            try:
                 with translated("doing it"):
                     await connection.execute(statement)
-    return raised.value
+            except MigrationError as error:
+                assert statement == statements[-1]
+                return error
+    pytest.fail("nothing was refused")
+
+
+def opened(postgres: PostgresServer) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+    """A session of the product."""
+    options = PostgresOptions(host="127.0.0.1", port=postgres.port, database="postgres", user=postgres.user)
+    return open_session(options, Credentials(), "test")
 
 
 @pytest.mark.parametrize(
@@ -62,12 +73,10 @@ async def test_a_value_of_a_type_with_a_syntax_of_its_own_stays_in_the_evidence(
 
 
 async def test_the_column_of_a_value_that_copy_refuses_is_named(postgres: PostgresServer) -> None:
-    options = PostgresOptions(host="127.0.0.1", port=postgres.port, database="postgres", user=postgres.user)
-    with pytest.raises(DataRejected) as raised:
-        async with open_session(options, Credentials(), "test") as connection:
-            await connection.execute("CREATE TEMPORARY TABLE narrow (id int, amount int)")
-            with translated("loading"):
-                await connection.copy_to_table("narrow", source=_lines(f"1\t{SECRET}\n"), format="text")
+    async with opened(postgres) as connection:
+        await connection.execute("CREATE TEMPORARY TABLE narrow (id int, amount int)")
+        with pytest.raises(DataRejected) as raised, translated("loading"):
+            await connection.copy_to_table("narrow", source=_lines(f"1\t{SECRET}\n"), format="text")
     assert "column amount" in str(raised.value)
     assert SECRET not in str(raised.value)
 

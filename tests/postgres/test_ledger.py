@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connectors.base import Credentials, LedgerEntry, LoadBeginning, LoadRef, LoadTarget
-from connectors.postgres import connector, ledger
+from connectors.postgres import ledger
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
+from connectors.postgres.session import LIVENESS_SETTINGS
 from core.errors import Contended, DataMismatch, Defect
 from core.schema import Digest, TableName
 from deploy.local.postgres_server import PostgresServer
@@ -184,7 +185,7 @@ async def test_a_batch_that_meets_a_locked_table_ends_as_contended(
     destination: Postgres, postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = await begin(destination, "a")
-    monkeypatch.setattr(connector, "WRITING_LOCK_TIMEOUT", "200ms")
+    monkeypatch.setitem(LIVENESS_SETTINGS, "lock_timeout", "200ms")
     with connect(postgres, database) as other, other.transaction():
         other.execute("LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE")
         async with asyncio.timeout(20):
