@@ -332,6 +332,14 @@ class WritesRows(ABC):
     """Loads batches exactly once."""
 
     @abstractmethod
+    def keeps_values(self, column: Column, arrival: Column) -> bool:
+        """Every value of the source's column is the same value in this database's column `arrival`."""
+
+    @abstractmethod
+    def column_of(self, name: str, type_text: str, nullable: bool) -> Column:
+        """A column that a transformation makes, by the name of its type."""
+
+    @abstractmethod
     def digest_form(self, column: Column, algorithm: str) -> str:
         """How the digest must see this column of a table here, so that unequal values never hash alike."""
 

@@ -15,14 +15,6 @@ from core.schema import Capabilities, Column, RangePlan, TableDdl, TableName, Ta
 
 BindChain = Callable[[Sequence[TransformationSpec], Sequence[TransformedColumn]], BoundChain]
 
-# A value of the left type is the same text in any type to its right, so it arrives unchanged.
-WIDENINGS = (
-    ("int2", "int4", "int8", "numeric"),
-    ("bpchar", "varchar", "text"),
-    ("varchar", "text"),
-    ("name", "varchar", "text"),
-)
-
 
 @dataclass(frozen=True)
 class PlannedTable:
@@ -87,7 +79,7 @@ class RoutePlanner:
     def route(self, draft: Draft, plan: RangePlan, others: Sequence[Draft]) -> TableRoute:
         """The table's route; `others` are all tables of the job, for foreign keys. Raises as `draft`."""
         table, steps = draft.table, draft.chain.columns
-        shaped = _shape(table, steps)
+        shaped = self._shape(table, steps)
         arrow = draft.chain.needs_values or self._source_can.native_format != self._destination_can.native_format
         arrivals = self._arrivals(table, shaped)
         algorithm = self._algorithm(arrow, shaped, arrivals)
@@ -144,6 +136,23 @@ class RoutePlanner:
                     remedy="Leave it out of DATA_MASK, or use CUSTOM_FUNCTION sha256_hex on every side of the key",
                 )
 
+    def _shape(self, table: PlannedTable, steps: Sequence[TransformedColumn]) -> list[Column]:
+        """The destination's columns as the transformations leave them: made ones and changed types included."""
+        shaped = []
+        for step in steps:
+            origin = table.source.column(step.source) if step.source is not None else None
+            if origin is not None and (step.type == origin.type or not step.values_changed):
+                shaped.append(origin.model_copy(update={"name": step.name}))
+            else:
+                shaped.append(self._destination.column_of(step.name, step.type, origin is None or origin.nullable))
+        return shaped
+
+    def _verdict(self, column: Column, arrival: Column) -> str:
+        """`LOSSY` is here only where the job accepts it by name."""
+        if _same_type(column, arrival):
+            return "EXACT"
+        return "CONVERT" if self._destination.keeps_values(column, arrival) else "LOSSY"
+
     def _arrivals(self, table: PlannedTable, shaped: Sequence[Column]) -> list[Column]:
         """The destination's columns, in the order of `shaped`."""
         if table.existing is None:
@@ -173,7 +182,7 @@ class RoutePlanner:
                 f"column {named} is generated at the destination and cannot be written",
                 remedy="Leave it out with 'columns'",
             )
-        if _keeps_values(column, arrival) or named in self._job.options.accept_lossy:
+        if self._destination.keeps_values(column, arrival) or named in self._job.options.accept_lossy:
             return
         raise InvalidConfiguration(
             f"column {named} is {arrival.type} at the destination, its source is {column.type}: values could change",
@@ -204,7 +213,7 @@ class RoutePlanner:
                 "source_type": source.type,
                 "destination_type": arrival.type,
                 "form": form,
-                "verdict": _verdict(source, arrival),
+                "verdict": self._verdict(source, arrival),
             }
         )
 
@@ -255,22 +264,6 @@ def _upsert_keys(draft: Draft, load_mode: str) -> list[str]:
     return [draft.renames[name] for name in key.columns]
 
 
-def _shape(table: PlannedTable, steps: Sequence[TransformedColumn]) -> list[Column]:
-    """The destination's columns as the transformations leave them: made ones and changed types included."""
-    shaped = []
-    for step in steps:
-        origin = table.source.column(step.source) if step.source is not None else None
-        if origin is None:
-            shaped.append(Column(name=step.name, type=step.type, base_type=_base_type(step.type)))
-        elif step.values_changed and step.type != origin.type:
-            shaped.append(
-                Column(name=step.name, type=step.type, base_type=_base_type(step.type), nullable=origin.nullable)
-            )
-        else:
-            shaped.append(origin.model_copy(update={"name": step.name}))
-    return shaped
-
-
 def _keys(table: TableSchema) -> list[tuple[str, Sequence[str]]]:
     keys: list[tuple[str, Sequence[str]]] = [(f"foreign key {key.name}", key.columns) for key in table.foreign_keys]
     keys += [(f"unique key {key.name}", key.columns) for key in table.unique_keys]
@@ -282,51 +275,6 @@ def _keys(table: TableSchema) -> list[tuple[str, Sequence[str]]]:
 
 def _same_type(column: Column, arrival: Column) -> bool:
     return column.type == arrival.type
-
-
-def _verdict(column: Column, arrival: Column) -> str:
-    """`LOSSY` is here only where the job accepts it by name."""
-    if _same_type(column, arrival):
-        return "EXACT"
-    return "CONVERT" if _keeps_values(column, arrival) else "LOSSY"
-
-
-def _keeps_values(column: Column, arrival: Column) -> bool:
-    """Every value of the source's type is the same value in the destination's."""
-    if _same_type(column, arrival):
-        return True
-    if arrival.modifier >= 0:
-        return column.base_type == arrival.base_type and _is_wider(column, arrival)
-    return column.base_type == arrival.base_type or any(
-        column.base_type in chain and arrival.base_type in chain[chain.index(column.base_type) :] for chain in WIDENINGS
-    )
-
-
-def _is_wider(column: Column, arrival: Column) -> bool:
-    """A longer limit keeps every value; so does a higher precision of the same scale (typmod: precision << 16)."""
-    if column.base_type == "numeric":
-        return 0 <= column.modifier <= arrival.modifier and column.modifier & 0xFFFF == arrival.modifier & 0xFFFF
-    return column.base_type in ("varchar", "varbit") and 0 <= column.modifier <= arrival.modifier
-
-
-BASE_TYPES = {
-    "smallint": "int2",
-    "integer": "int4",
-    "bigint": "int8",
-    "real": "float4",
-    "double precision": "float8",
-    "boolean": "bool",
-    "character varying": "varchar",
-    "character": "bpchar",
-    "timestamp without time zone": "timestamp",
-    "timestamp with time zone": "timestamptz",
-    "time without time zone": "time",
-}
-
-
-def _base_type(type_text: str) -> str:
-    plain = type_text.split("(", 1)[0].strip()
-    return BASE_TYPES.get(plain, plain)
 
 
 def _warnings(table: PlannedTable) -> list[str]:

@@ -31,7 +31,7 @@ from connectors.base import (
     SnapshotKeeper,
     WritesRows,
 )
-from connectors.postgres import catalog, create, ddl, hashing, objects, ranges
+from connectors.postgres import catalog, conversions, create, ddl, hashing, objects, ranges
 from connectors.postgres.errors import translated
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.options import PostgresOptions
@@ -168,6 +168,14 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
     async def build(self, statements: Sequence[Statement], parallel: int) -> None:
         """See CreatesTables."""
         await create.build(self.options, self.credentials, self.label, statements, parallel)
+
+    def keeps_values(self, column: Column, arrival: Column) -> bool:
+        """See WritesRows."""
+        return conversions.keeps_values(column, arrival)
+
+    def column_of(self, name: str, type_text: str, nullable: bool) -> Column:
+        """See WritesRows."""
+        return conversions.column_of(name, type_text, nullable)
 
     def digest_form(self, column: Column, algorithm: str) -> str:
         """See WritesRows."""

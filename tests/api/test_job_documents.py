@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from core.settings import Settings
 from tests.api.conftest import Json, until
-from tests.config_store.specs import SAMPLE
+from tests.sample_request import SAMPLE
 from workflows import search_attributes
 
 

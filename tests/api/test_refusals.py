@@ -13,8 +13,8 @@ from temporalio.client import Client
 
 from deploy.local.postgres_server import PostgresServer
 from tests.api.conftest import Json, open_store, private_settings, running_api
-from tests.config_store.specs import SAMPLE
 from tests.conftest import NewDatabase
+from tests.sample_request import SAMPLE
 
 
 @pytest.fixture(scope="module")

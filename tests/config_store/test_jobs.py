@@ -13,7 +13,8 @@ from core.errors import Conflict, InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, JobStatus, TableSpec
 from core.models import StatusUpdate
 from tests.config_store.conftest import Database
-from tests.config_store.specs import SAMPLE, sample
+from tests.config_store.specs import sample
+from tests.sample_request import SAMPLE
 
 FULL = {
     "description": "Größe ✓ 'quoted' \\ 100 %",

@@ -8,33 +8,8 @@ from tests.end_to_end.braked_table import BrakedTable
 from tests.end_to_end.conftest import Databases, Jobs
 from tests.end_to_end.observation import ledger, sessions, until
 from tests.independent_comparison import assert_equal
+from tests.sample_request import SAMPLE
 
-SAMPLE: dict[str, Any] = {
-    "name": "Prod Customer Migration",
-    "source": {
-        "type": "POSTGRES",
-        "host": "pg-db.example.com",
-        "database": "customers",
-        "secretsRef": "vault:/databases/pg-prod",
-    },
-    "destination": {
-        "type": "ORACLE",
-        "host": "oracle-db.example.com",
-        "serviceName": "ORCL",
-        "walletPath": "/secure/wallets/oracle",
-    },
-    "tables": [
-        {
-            "sourceSchema": "public",
-            "sourceTable": "users",
-            "destinationTable": "CUSTOMERS",
-            "transformations": [
-                {"type": "COLUMN_MAP", "mapping": {"id": "CUST_ID", "email": "EMAIL_ADDR"}},
-                {"type": "DATA_MASK", "columns": ["ssn"], "maskChar": "X"},
-            ],
-        }
-    ],
-}
 FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
