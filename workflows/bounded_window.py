@@ -17,11 +17,6 @@ class BoundedWindow:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
-    @property
-    def in_flight(self) -> int:
-        """How many are running."""
-        return len(self._tasks)
-
     async def submit(self, work: Coroutine[Any, Any, None]) -> None:
         """Waits for a free place, then starts the work. Raises the failure of an earlier one instead."""
         try:

@@ -25,11 +25,6 @@ class StageGate:
         self._stopped: set[int] = set()
         self._started = 0
 
-    @property
-    def running(self) -> int:
-        """Activities in flight."""
-        return len(self._running)
-
     async def run(self, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
         """The result of an activity that `start` starts, again where a pause stopped it. Raises ActivityError."""
         while True:
