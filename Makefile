@@ -10,7 +10,10 @@ CODE := api worker workflows activities connectors core deploy tests bench
 TEST_MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up check test format requirements clean
+# Databases that come from Debian rather than PyPI. The packages hold programs; tests start private servers from them.
+SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils
+
+.PHONY: help setup servers demo up check test conformance format requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +33,15 @@ check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit
 
-test: check ## check, then every other test on real servers (TEST_MINUTES bounds it)
+servers: ## install the database servers that tests start, where they are missing (Debian, as root)
+	@if test -x /usr/sbin/mariadbd && test -x /usr/sbin/firebird && command -v mariadb >/dev/null; then exit 0; fi; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  echo "Installing $(SERVERS)"; \
+	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends $(SERVERS) >/dev/null; \
+	else echo "MariaDB and Firebird are missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
+
+test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(BIN)/pytest -q --ignore=tests/unit
 
 format: $(INSTALLED) ## write the one formatting
@@ -39,7 +50,7 @@ format: $(INSTALLED) ## write the one formatting
 
 requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with hashes
 	$(PIP) install uv
-	for set in "runtime" "local --extra local" "dev --extra local --extra dev"; do set -- $$set; name=$$1; shift; \
+	for set in "runtime" "local --extra local" "dev --all-extras"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" $$@ --output-file requirements/$$name.txt pyproject.toml || exit 1; \
 	done

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat, beating
-from connectors.base import LedgerEntry, LoadBeginning, WritesRows, capability
+from connectors.base import WritesRows, capability
+from connectors.contract import LedgerEntry, LoadBeginning
+from core.changed_values import Changed, add_changed
 from core.models import LoadBegun, LoadedBatches, LoadInput, LoadStart, StagedBatch
 from core.schema import Digest
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from activities.resources.connections import Connections
     from activities.resources.routes import Routes
     from activities.resources.staging import LocalStaging
-    from connectors.base import Loaded
+    from connectors.contract import Loaded
     from core.route import TableRoute
 
 
@@ -50,16 +52,19 @@ class LoadActivities:
         """
         started = time.monotonic()
         route = self._routes.read(given.route)
-        total, moved, repeated = Digest(), 0, 0
+        total, changed, moved, repeated = Digest(), Changed(), 0, 0
         for batch in given.batches:
             async with beating():  # a trigger or a lock of someone else may hold up the server for long
                 loaded = await self._load_batch(route, given.load, batch)
             self._staging.delete(batch.staged)
             total += loaded.digest
+            changed = add_changed(changed, batch.changed)
             moved += batch.bytes
             repeated += loaded.repeated
             beat()
-        return LoadedBatches(digest=total, bytes=moved, repeated=repeated, seconds=time.monotonic() - started)
+        return LoadedBatches(
+            digest=total, bytes=moved, repeated=repeated, seconds=time.monotonic() - started, changed=changed
+        )
 
     async def _load_batch(self, route: TableRoute, load: int, batch: StagedBatch) -> Loaded:
         writer = self._writer(route, f"load {route.destination_table} {batch.number}")

@@ -8,11 +8,10 @@ from temporalio import activity
 
 from activities.heartbeat import beating
 from core.errors import InvalidConfiguration
-from core.models import JobPlan, PreflightInput, TableEntry
+from core.models import JobPlan, ParkedTable, PreflightInput, TableEntry
 from core.route import endpoints
 
 if TYPE_CHECKING:
-    from activities.resources.connections import Connections
     from activities.resources.evidence import Evidence
     from activities.resources.reachability import Reachability
     from activities.resources.routes import Routes
@@ -32,14 +31,12 @@ class PreflightActivities:
     def __init__(
         self,
         store: ConfigStore,
-        connections: Connections,
         reachability: Reachability,
         survey: Survey,
         routes: Routes,
         evidence: Evidence,
     ) -> None:
         self._store = store
-        self._connections = connections
         self._reachability = reachability
         self._survey = survey
         self._routes = routes
@@ -66,6 +63,7 @@ class PreflightActivities:
             stored = await self._store.resolve_tables(given.job_id, specs)
             tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
             surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only)
+        ready = [route for route in surveyed.routes if not route.refusals]
         self._evidence.write_not_carried(given.job_id, given.run, surveyed.not_carried)
         return JobPlan(
             name=job.name,
@@ -73,15 +71,12 @@ class PreflightActivities:
             destination=destination,
             options=job.options,
             priority=job.priority,
-            exports_snapshot=self._connections.capabilities(source).exports_snapshot,
+            exports_snapshot=self._survey.exports_snapshot(job),
             tables=sorted(
-                (
-                    self._entry(route, tables[route.table_id].priority, job.options.parallel_batches)
-                    for route in surveyed.routes
-                ),
+                (self._entry(route, tables[route.table_id].priority, job.options.parallel_batches) for route in ready),
                 key=lambda entry: (entry.priority, -entry.estimated_bytes, entry.name),
             ),
-            parked=surveyed.parked,
+            parked=[*surveyed.parked, *(_refused(route) for route in surveyed.routes if route.refusals)],
         )
 
     def _entry(self, route: TableRoute, priority: int, parallel: int) -> TableEntry:
@@ -90,7 +85,7 @@ class PreflightActivities:
         wanted = min(ACTIVITY_BYTES // batch_bytes, batches // parallel, MOST_BATCHES_PER_ACTIVITY)
         return TableEntry(
             table_id=route.table_id,
-            name=f"{route.source_table} → {route.destination_table}",
+            name=_named(route),
             priority=priority,
             route=self._routes.write(route),
             batches=batches,
@@ -100,3 +95,11 @@ class PreflightActivities:
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
         )
+
+
+def _refused(route: TableRoute) -> ParkedTable:
+    return ParkedTable(table_id=route.table_id, name=_named(route), reason="; ".join(route.refusals))
+
+
+def _named(route: TableRoute) -> str:
+    return f"{route.source_table} → {route.destination_table}"

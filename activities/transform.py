@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat
-from core.errors import Defect
+from core.changed_values import Changed, add_changed
+from core.errors import DataRejected, Defect
 from core.models import StagedBatch, StagedBatches, TransformInput
 from core.schema import Digest
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from activities.resources.routes import Routes
-    from activities.resources.row_changes import Change, RowChanges
+    from activities.resources.row_changes import Change, ChangedRows, RowChanges
     from activities.resources.staging import LocalStaging
     from core.route import TableRoute
 
@@ -42,16 +45,27 @@ class TransformActivities:
 
     async def _transform_batch(self, route: TableRoute, load: int, batch: StagedBatch, change: Change) -> StagedBatch:
         reference = self._routes.staged(route, load, batch.number, "transformed")
-        digest = Digest()
+        digest, changed = Digest(), Changed()
         with self._staging.writing(reference) as staged:
             async for rows in self._staging.read_batches(batch.staged, batch.bytes):
-                changed, part = await asyncio.to_thread(change, rows)
-                staged.write_batch(changed)
-                digest += part
+                part = await asyncio.to_thread(self._judged, route, batch.number, change, rows)
+                staged.write_batch(part.rows)
+                digest += part.digest
+                changed = add_changed(changed, part.changed)
                 beat(rows.nbytes)
         if digest.rows != batch.digest.rows:
             raise Defect(
                 f"{batch.digest.rows} rows went into the transformations of {reference}, {digest.rows} came out"
             )
         self._staging.delete(batch.staged)
-        return StagedBatch(number=batch.number, staged=reference, digest=digest, bytes=staged.bytes)
+        return StagedBatch(number=batch.number, staged=reference, digest=digest, bytes=staged.bytes, changed=changed)
+
+    def _judged(self, route: TableRoute, number: int, change: Change, rows: pa.RecordBatch) -> ChangedRows:
+        """What is refused is kept as a document, because messages hold no values."""
+        try:
+            return change(rows)
+        except DataRejected as error:
+            if error.evidence:
+                kept = self._routes.keep_refusal(route, number, error.evidence)
+                error.remedy = f"{error.remedy}. The document {kept} shows an example"
+            raise

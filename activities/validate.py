@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from activities.resources.difference_search import DifferenceSearch
     from activities.resources.evidence import Evidence
     from activities.resources.routes import Routes
-    from connectors.base import LedgerRow
+    from connectors.contract import LedgerRow
     from core.route import TableRoute
 
 
@@ -36,6 +36,9 @@ class ValidateActivities:
         """Compares what was extracted with the ledger, the source's own count and the destination's rows.
 
         A difference is narrowed to batches and example rows. The evidence is a document; the result says where.
+
+        Without a snapshot the source may be written to between the reading of its batches and its count: then another
+        count fails nothing, but what was not seen whole is not proved.
         """
         route = self._routes.read(given.route)
         connector = self._connections.connector(route.destination, f"validate {route.destination_table}")
@@ -48,8 +51,9 @@ class ValidateActivities:
             differences: list[Difference] = []
             if findings and given.mode == "checksum":
                 differences = await self._differences.narrow(route, given)
-        proved = not findings and given.mode != "none"
-        message = self._message(given, findings, found)
+        moved = self._moved_source(given)
+        proved = not findings and not moved and given.mode != "none"
+        message = self._message(given, findings or moved, found)
         reference = self._evidence.write(route, given, ledger, found, proved, message, differences)
         return ValidationResult(
             proved=proved,
@@ -67,9 +71,18 @@ class ValidateActivities:
             findings.append(f"{len(ledger)} of {route.plan.batches} batches are in the ledger")
         if recorded != given.extracted:
             findings.append(f"the ledger records {recorded.rows} rows, {given.extracted.rows} were extracted")
-        if given.counted_rows is not None and given.counted_rows != given.extracted.rows:
+        if given.snapshot is not None and given.counted_rows not in (None, given.extracted.rows):
             findings.append(f"the source counts {given.counted_rows} rows, {given.extracted.rows} were extracted")
         return findings
+
+    def _moved_source(self, given: ValidateInput) -> list[str]:
+        """Rows that came or went while a source without a snapshot was read."""
+        if given.snapshot is not None or given.counted_rows in (None, given.extracted.rows):
+            return []
+        return [
+            f"{given.extracted.rows} rows were extracted and have arrived, but the source counts {given.counted_rows}: "
+            "it was written to while it was read without a snapshot. Run the job again while nothing writes there"
+        ]
 
     async def _digest_destination(self, proof: ProvesRows, route: TableRoute, given: ValidateInput) -> Digest | None:
         """Rows that stood in the table before do not count; where there were none, the whole table does."""

@@ -1,7 +1,7 @@
 """Client commands of `sterna`: they speak to the REST API and hold no state of their own.
 
-Exit status: 0 done, 1 the job did not end COMPLETED (with `validation` other than none that means proved), 2 wrong use,
-3 the API refused, 4 nobody answers.
+Exit status: 0 done, 1 the job did not end COMPLETED (with `validation` other than none that means proved, but for a
+source that was written to while it was read without a snapshot), 2 wrong use, 3 the API refused, 4 nobody answers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from api.client import ApiClient, ApiProblem, ApiUnreachable, JobNotFound
+from api.plan_text import plan_lines
 from api.progress_display import display_for
-from api.progress_text import format_bytes, format_rows, table_line, waiting_tables
+from api.progress_text import table_line, waiting_tables
 from core.job_spec import JobStatus
 from core.progress import JobProgress
 
@@ -80,7 +81,7 @@ def submit(
 
 def plan(
     file: SpecArgument,
-    scan: Annotated[bool, typer.Option("--scan", help="Also look at the data; not available yet.")] = False,
+    scan: Annotated[bool, typer.Option("--scan", help="Also read the rows: count values that do not fit.")] = False,
     as_json: JsonOption = False,
     api: ApiOption = DEFAULT_API,
 ) -> None:
@@ -180,7 +181,7 @@ def connectors(as_json: JsonOption = False, api: ApiOption = DEFAULT_API) -> Non
     for connector in listed:
         able = connector.get("capabilities") or {}
         words = [word for word in ("reads", "writes", "upserts") if able.get(word)]
-        typer.echo(f"{connector['type']:<12} {', '.join(words) or 'not available'}")
+        typer.echo(f"{connector['type']:<12} {', '.join(words) or connector.get('reason') or 'not available'}")
 
 
 def follow_job(client: ApiClient, job_id: str) -> int:
@@ -199,27 +200,6 @@ def follow_job(client: ApiClient, job_id: str) -> int:
     for table in waiting_tables(last):
         typer.echo(table_line(table), err=True)
     return Exit.DONE if last.status is JobStatus.COMPLETED else Exit.NOT_COMPLETED
-
-
-def plan_lines(answer: dict[str, Any]) -> Iterator[str]:
-    """The dry run for people: each table with its conversions, statements and warnings, then what cannot go."""
-    for table in answer.get("tables", []):
-        size = f"{format_rows(table['estimatedRows'])}, {format_bytes(table['estimatedBytes'])}"
-        yield f"{table['source']} → {table['destination']}: about {size}, {table['batches']} batches"
-        yield from (_conversion(column) for column in table["columns"] if column["verdict"] != "EXACT")
-        yield from (f"  {statement};" for statement in table["ddl"])
-        yield from (f"  warning: {warning}" for warning in table["warnings"])
-        yield from (f"  {_left_behind(item)}" for item in table["notCarried"])
-    yield from (f"{problem['table']} cannot begin: {problem['reason']}" for problem in answer.get("problems", []))
-    yield from (_left_behind(item) for item in answer.get("notCarried", []))
-
-
-def _conversion(column: dict[str, Any]) -> str:
-    return f"  {column['destination']}: {column['sourceType']} becomes {column['destinationType']}, {column['verdict']}"
-
-
-def _left_behind(item: dict[str, Any]) -> str:
-    return f"not carried: {item['kind']} {item['object']}: {item['reason']}"
 
 
 def control(api: str, job: str, action: str, body: dict[str, Any] | None = None) -> None:

@@ -16,6 +16,7 @@ from core.progress import JobProgress
 
 TIMEOUT_SECONDS = 30.0
 PLAN_SECONDS = 600.0
+SCAN_SECONDS = 3700.0
 POLL_SECONDS = 1.0
 OUTAGE_SECONDS = 60.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -71,8 +72,8 @@ class ApiClient:
 
     def plan(self, spec: dict[str, Any], *, scan: bool = False) -> dict[str, Any]:
         """The dry run of a job."""
-        parameters = {"scan": "true"} if scan else None
-        return self._object("POST", "/api/jobs/plan", json=spec, params=parameters, timeout=PLAN_SECONDS)
+        parameters, longest = ({"scan": "true"}, SCAN_SECONDS) if scan else (None, PLAN_SECONDS)
+        return self._object("POST", "/api/jobs/plan", json=spec, params=parameters, timeout=longest)
 
     def jobs(self, *, status: str | None = None, name: str | None = None) -> Iterator[dict[str, Any]]:
         """All jobs, newest first, page by page."""

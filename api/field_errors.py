@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from core.schema import Model
+from core.base_model import Model
 
 TABLE_VARIANTS = ("list[TableSpec]", "TableSelection")
 NAMED_FIELD = re.compile(r"^the field '([^']+)' ")

@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from api.field_errors import FieldError, field_errors
+from core.base_model import Model
 from core.errors import Conflict, InvalidConfiguration, MigrationError, NotFound, Unavailable
-from core.schema import Model
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"

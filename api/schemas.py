@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from core.base_model import Model
 from core.config_store.stored import JobSummary, StoredJob, StoredRun
 from core.job_spec import JobSpec, JobStatus
-from core.schema import Capabilities, Model
+from core.schema import Capabilities
 from core.temporal_client import job_workflow_id
 
 

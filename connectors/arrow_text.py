@@ -32,15 +32,15 @@ def text_schema(names: Sequence[str], types: Sequence[str]) -> pa.Schema:
 class CsvReader:
     """Parses one query's csv, part by part. Holds no state between parts: usable by several threads."""
 
-    def __init__(self, names: Sequence[str], types: Sequence[str]) -> None:
-        """`types` are the native types, in the order of `names`."""
+    def __init__(self, names: Sequence[str], types: Sequence[str], *, null: str = "") -> None:
+        """`types` are the native types, in the order of `names`; `null` is what stands for NULL, unquoted."""
         self.schema = text_schema(names, types)
         self._positions = [str(position) for position in range(len(names))]
         self._convert = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(self._positions, pa.string()),
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
-            null_values=[""],
+            null_values=[null],
         )
 
     def parse(self, rows: bytes) -> list[pa.RecordBatch]:

@@ -14,38 +14,71 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    CSV_INTERCHANGE,
+    AnyRange,
+    BatchDifference,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LedgerRow,
+    LoadBeginning,
+    Loaded,
+    LoadGeneration,
+    LoadRef,
+    LoadTarget,
+    Progress,
+    Selection,
+    ServerInfo,
+    SnapshotTaken,
+    WrittenColumn,
+)
 from core.errors import InvalidConfiguration
 from core.schema import (
     Capabilities,
     Column,
     Digest,
-    KeyRange,
     NotCarried,
-    PageRange,
     RangePlan,
     Statement,
     TableDdl,
     TableName,
     TableSchema,
-    WholeTable,
 )
+from core.value_type import Arrival
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CANONICAL_DIGEST = "canonical-md5-60/1"
-"""The digest that every connector computes: 60 bits of the md5 of each row's canonical text, summed."""
 
-AnyRange = PageRange | KeyRange | WholeTable
-Progress = Callable[[int], None]
-"""Told the bytes moved since the last call; the caller heartbeats and thereby learns of cancellation."""
+__all__ = [
+    "CANONICAL_DIGEST",
+    "CSV_INTERCHANGE",
+    "AnyRange",
+    "BatchDifference",
+    "Credentials",
+    "DigestColumn",
+    "DigestMethod",
+    "LedgerEntry",
+    "LedgerRow",
+    "LoadBeginning",
+    "LoadGeneration",
+    "LoadRef",
+    "LoadTarget",
+    "Loaded",
+    "Progress",
+    "Selection",
+    "ServerInfo",
+    "SnapshotTaken",
+    "WrittenColumn",
+]
 
 
 class ConnectorOptions(BaseModel):
@@ -58,139 +91,6 @@ class ConnectorOptions(BaseModel):
     def address(self) -> tuple[str, int] | None:
         """Host and port to try before login, None where the database is not reached by TCP."""
         return None
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """A resolved secret. Lives in worker memory only; its repr shows nothing."""
-
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class ServerInfo:
-    """What a login found."""
-
-    product: str
-    version: str
-    user: str
-    database: str
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class SnapshotTaken:
-    """A moment that other sessions can read while the keeper's session lives."""
-
-    id: str
-    taken_at: datetime
-    position: str
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which rows and columns of a source table to read, in which order of columns."""
-
-    table: TableSchema
-    columns: Sequence[str]
-    where: str | None = None
-    as_text: bool = False
-    """In the native format's text variant, for columns whose bytes mean something else elsewhere."""
-
-
-@dataclass(frozen=True)
-class DigestColumn:
-    """A column as the digest sees it. `form` as in `core.models.ColumnRoute.form`."""
-
-    name: str
-    form: str
-
-
-@dataclass(frozen=True)
-class DigestMethod:
-    """How rows are hashed: the algorithm's name and the columns in the order in which they are hashed."""
-
-    algorithm: str
-    columns: tuple[DigestColumn, ...]
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """What the ledger records about one batch, in the transaction that loads it."""
-
-    job_id: str
-    table_id: str
-    load: int
-    number: int
-    digest: Digest
-
-
-@dataclass(frozen=True)
-class LoadRef:
-    """One load of one table, as the ledger knows it."""
-
-    job_id: str
-    table_id: str
-    load: int
-
-
-@dataclass(frozen=True)
-class LedgerRow:
-    """A batch that the ledger holds."""
-
-    number: int
-    digest: Digest
-    loaded_at: datetime
-
-
-@dataclass(frozen=True)
-class LoadTarget:
-    """Where rows go. `columns` in the order in which they arrive."""
-
-    table: TableName
-    columns: Sequence[str]
-    upsert_keys: Sequence[str] = ()
-    as_text: bool = False
-    """The native format's text variant arrives."""
-
-
-@dataclass(frozen=True)
-class LoadBeginning:
-    """Who asks for a generation: the same token gets the same one."""
-
-    job_id: str
-    table_id: str
-    run: int
-    token: str
-
-
-@dataclass(frozen=True)
-class LoadGeneration:
-    """Answer to `begin_load`."""
-
-    load: int
-    rows_before: int
-    emptied: bool
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Outcome of one batch."""
-
-    digest: Digest
-    """As the ledger records it."""
-    repeated: bool
-    """The ledger row stood already: nothing was written."""
-
-
-@dataclass(frozen=True)
-class BatchDifference:
-    """A batch whose rows in the destination are not those that the ledger promises; number None: rows of no batch."""
-
-    number: int | None
-    expected: Digest
-    found: Digest
 
 
 class Connector(ABC):
@@ -223,7 +123,8 @@ class RowReader(ABC):
     async def read_arrow(
         self, selection: Selection, rows: AnyRange, sink: Callable[[pa.RecordBatch], Awaitable[None]]
     ) -> None:
-        """Gives the rows in parts of bounded size. Every column is utf8 in the database's exact text form."""
+        """Gives the rows in parts of bounded size. Every column is utf8 (or large_utf8): interchange text where the
+        selection asks for it, else the database's exact text form."""
 
     @abstractmethod
     async def read_native(self, selection: Selection, rows: AnyRange, sink: Callable[[bytes], Awaitable[None]]) -> int:
@@ -310,7 +211,8 @@ class CreatesTables(ABC):
     ) -> TableDdl:
         """DDL for the table, with `renames` of columns; columns missing from `renames` are not carried.
         `table_renames` and `column_renames` say what the job's other tables and their columns are called, for foreign
-        keys. Pure: no session."""
+        keys. `source.dialect` may be another: then types come from `arrival` and expressions are translated where
+        their meaning is the same in both; what is not is listed. Pure: no session."""
 
     @abstractmethod
     async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
@@ -332,16 +234,10 @@ class WritesRows(ABC):
     """Loads batches exactly once."""
 
     @abstractmethod
-    def keeps_values(self, column: Column, arrival: Column) -> bool:
-        """Every value of the source's column is the same value in this database's column `arrival`."""
-
-    @abstractmethod
-    def column_of(self, name: str, type_text: str, nullable: bool) -> Column:
-        """A column that a transformation makes, by the name of its type."""
-
-    @abstractmethod
-    def digest_form(self, column: Column, algorithm: str) -> str:
-        """How the digest must see this column of a table here, so that unequal values never hash alike."""
+    def arrival(self, column: Column, existing: Column | None, *, key: bool) -> Arrival:
+        """How interchange text of `column` (its name as at the destination; `column.value` says what it is) arrives
+        here: in a column that is made for it, or in the existing one. `key`: a primary key, unique key or foreign key
+        holds it. `column` may be of this dialect: then a new column has the same native type. Pure."""
 
     @abstractmethod
     async def prepare_ledger(self) -> None:
@@ -369,6 +265,22 @@ class WritesRows(ABC):
         """The batches of one load, by number."""
 
 
+class KeepsNativeText(ABC):
+    """Two databases of its dialect exchange values in their own text or bytes: types are compared, not judged."""
+
+    @abstractmethod
+    def keeps_values(self, column: Column, arrival: Column) -> bool:
+        """Every value of the source's column is the same value in this database's column `arrival`."""
+
+    @abstractmethod
+    def column_of(self, name: str, type_text: str, nullable: bool) -> Column:
+        """A column that a transformation makes, by the name of its type."""
+
+    @abstractmethod
+    def digest_form(self, column: Column, algorithm: str) -> str:
+        """How the digest must see this column of a table here, so that unequal values never hash alike."""
+
+
 class ProvesRows(ABC):
     """Computes what committed rows are, in sessions of their own."""
 
@@ -385,6 +297,18 @@ class ProvesRows(ABC):
         """Digest of just the rows that one load wrote."""
 
     @abstractmethod
+    def table_hashes(self, table: TableName, proof: DigestMethod) -> AsyncIterator[Sequence[int]]:
+        """The hash of every row, in parts and in no order."""
+
+    @abstractmethod
+    async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
+        """Rows of the table with these hashes, as column → text, at most one for each hash."""
+
+
+class AttributesRows(ABC):
+    """Knows of every row which batch wrote it."""
+
+    @abstractmethod
     async def differing_batches(self, table: TableName, proof: DigestMethod, load: LoadRef) -> list[BatchDifference]:
         """Batches whose rows are not as recorded, rows of no batch last."""
 
@@ -393,10 +317,6 @@ class ProvesRows(ABC):
         self, table: TableName, proof: DigestMethod, load: LoadRef, number: int | None
     ) -> dict[int, int]:
         """How often each row hash occurs among the rows of one batch (None: among rows of no batch)."""
-
-    @abstractmethod
-    async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
-        """Rows of the table with these hashes, as column → text, at most one for each hash."""
 
 
 class ListsObjects(ABC):

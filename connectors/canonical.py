@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.base import DigestColumn
+from connectors.contract import DigestColumn
+from connectors.json_text import canonical_json
 from core.errors import DataRejected, Defect
 from core.schema import Digest
 
@@ -96,6 +97,8 @@ def canonical_text(text: pa.Array, column: DigestColumn) -> pa.Array:
     """The values as the digest sees them. Raises DataRejected; Defect for a form that only a server computes."""
     if column.form in ("text", "output"):
         return text
+    if column.form == "json":
+        return _documents(text, column)
     if column.form not in ("decimal", *IEEE):
         raise Defect(f"the digest form {column.form} of column {column.name} cannot be computed outside a database")
     try:
@@ -104,6 +107,14 @@ def canonical_text(text: pa.Array, column: DigestColumn) -> pa.Array:
         raise DataRejected(
             f"column {column.name} is a number at the destination and holds text that is no number"
         ) from None
+
+
+def _documents(text: pa.Array, column: DigestColumn) -> pa.Array:
+    """Per value: JSON is the one form that no vectorised function knows."""
+    try:
+        return pa.array([None if value is None else canonical_json(value) for value in text.to_pylist()], text.type)
+    except ValueError:
+        raise DataRejected(f"column {column.name} holds JSON documents and text that is none") from None
 
 
 def _decimals(text: pa.Array) -> pa.Array:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from connectors.base import Connector, ConnectorOptions, Credentials
+from connectors.base import Connector, ConnectorOptions
+from connectors.contract import Credentials
 from core.entry_points import load_class, offered
 from core.errors import InvalidConfiguration
 
@@ -23,23 +24,44 @@ class ConnectorType:
     options: str
     connector: str | None
     """None: known, not yet implemented."""
+    installed_by: str = ""
+    """What pip installs to get its driver; '' where the driver comes with Sterna or is named like its module."""
 
     def options_class(self) -> type[ConnectorOptions]:
         """Imports the options model, without the driver."""
         return load_class(self.options)
 
     def connector_class(self) -> type[Connector]:
-        """Imports the connector with its driver. Raises InvalidConfiguration where there is none."""
+        """Imports the connector with its driver. Raises InvalidConfiguration where that is not installed."""
         if self.connector is None:
             raise InvalidConfiguration(
                 f"the connector {self.name} cannot move rows yet", remedy="GET /api/connectors lists those that can"
             )
-        return load_class(self.connector)
+        try:
+            return load_class(self.connector)
+        except ImportError as error:
+            own = self.connector.partition(":")[0].partition(".")[0]
+            if error.name is None or error.name.partition(".")[0] == own:
+                raise  # a module of the connector's own: a mistake in it, no missing driver
+            raise InvalidConfiguration(
+                f"the driver of connector {self.name} is not installed here ({error.name})",
+                remedy=f"On every worker: pip install '{self.installed_by or error.name}'",
+            ) from error
 
 
-BUILT_IN = (
-    ConnectorType("POSTGRES", "connectors.postgres.options:PostgresOptions", "connectors.postgres.connector:Postgres"),
-    ConnectorType("ORACLE", "connectors.oracle.options:OracleOptions", None),
+BUILT_IN = tuple(
+    ConnectorType(
+        name, f"connectors.{folder}.options:{prefix}Options", f"connectors.{folder}.connector:{prefix}", installed_by
+    )
+    for name, folder, prefix, installed_by in (
+        ("POSTGRES", "postgres", "Postgres", ""),
+        ("MYSQL", "mysql", "Mysql", "sterna[mysql]"),
+        ("ORACLE", "oracle", "Oracle", "sterna[oracle]"),
+        ("SNOWFLAKE", "snowflake", "Snowflake", "sterna[snowflake]"),
+        ("SQLITE", "sqlite", "Sqlite", ""),
+        ("DUCKDB", "duckdb", "Duckdb", ""),
+        ("SQLALCHEMY", "sqlalchemy", "Sqlalchemy", ""),
+    )
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from core.schema import Request
+from core.base_model import Request
 
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
@@ -114,9 +114,10 @@ class TableSpec(Request):
     """Default: the source's default schema (PostgreSQL: public)."""
     source_table: str = Field(min_length=1, max_length=255)
     destination_schema: str | None = Field(default=None, max_length=255)
-    """Default: the source's schema name."""
+    """Default: the destination's default schema for tables of the source's, else the source's schema name, in the
+    destination's case."""
     destination_table: str | None = Field(default=None, max_length=255)
-    """Default: the source's table name."""
+    """Default: the source's table name, in the destination's case."""
     columns: list[str] | None = Field(default=None, min_length=1)
     """The columns to carry, by source name; default all."""
     batch_size: int | None = Field(default=None, ge=1)
@@ -160,7 +161,7 @@ class JobOptions(Request):
     max_rejects: int = Field(default=0, ge=0)
     """More than 0 is not available yet."""
     accept_lossy: list[str] = Field(default_factory=list)
-    """Destination columns, as `schema.table.column`, whose narrower type is accepted."""
+    """Destination columns, as `schema.table.column`, that may change values; every change is counted."""
     outage_limit: int = Field(default=3600, ge=0)
     """Seconds for which an outage of a database is retried before the table parks."""
     maintenance_window: str | None = None

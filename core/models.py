@@ -7,10 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from core.base_model import Model, Request
+from core.changed_values import Changed
 from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.progress import Snapshot, TableStatus
 from core.route import Endpoint
-from core.schema import Digest, Model, Request
+from core.schema import Digest
 
 
 class JobRun(Model):
@@ -144,6 +146,7 @@ class StagedBatch(Model):
     digest: Digest
     """Rows, and their checksum where digests are asked for."""
     bytes: int
+    changed: Changed = Field(default_factory=dict)
 
 
 class StagedBatches(Model):
@@ -179,6 +182,7 @@ class LoadedBatches(Model):
     repeated: int = 0
     """Batches whose ledger row stood already."""
     seconds: float = 0.0
+    changed: Changed = Field(default_factory=dict)
 
 
 class CountInput(Model):
@@ -208,6 +212,7 @@ class ValidateInput(Model):
     snapshot: Snapshot | None
     copies: int
     timings: dict[str, float] = Field(default_factory=dict)
+    changed: Changed = Field(default_factory=dict)
 
 
 class Difference(Model):
@@ -257,6 +262,8 @@ class TableRun(Model):
     unfinished: list[BatchSpan] = Field(default_factory=list)
     extracted: Digest = Field(default_factory=Digest)
     """Of all batches that are in the ledger."""
+    changed: Changed = Field(default_factory=dict)
+    """Of the same batches."""
     counted_rows: int | None = None
     source_read: bool = False
     """Every row was read and counted: the snapshot is needed no more."""
@@ -319,6 +326,8 @@ class PlanInput(Model):
     """A job to plan without storing it."""
 
     spec: JobSpec
+    scan: bool = False
+    """Read the rows too, and count the values that would not arrive."""
 
 
 class PlanResult(Model):

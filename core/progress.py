@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from core.base_model import Model
 from core.job_spec import JobStatus
-from core.schema import Model
 
 
 class TableStatus(StrEnum):

@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from core.base_model import Model
 from core.job_spec import ConnectionSpec, JobSpec, LoadMode, TransformationSpec
-from core.schema import Model, RangePlan, TableDdl, TableName, TableSchema
+from core.schema import RangePlan, TableDdl, TableName, TableSchema
+from core.value_type import Limit, ValueType, Verdict
 
 
 class Endpoint(Model):
@@ -44,6 +46,7 @@ class ColumnRoute(Model):
         "text",
         "output",
         "decimal",
+        "json",
         "float32",
         "float64",
         "int8send",
@@ -54,7 +57,13 @@ class ColumnRoute(Model):
     ] = "native"
     """How the digest sees it: `native` by the server's record hash, `…send` by the bytes of that function of
     PostgreSQL, else by text of that class."""
-    verdict: Literal["EXACT", "CONVERT", "LOSSY"] = "EXACT"
+    verdict: Verdict = "EXACT"
+    reason: str = ""
+    """For people: what is re-encoded, lost or not supported, and what to do."""
+    value: ValueType | None = None
+    """What the interchange text stands for; None where the dialect's own text or bytes travel."""
+    limits: list[Limit] = Field(default_factory=list)
+    """What the destination's column cannot hold of the values that may come."""
 
 
 class TableRoute(Model):
@@ -75,6 +84,10 @@ class TableRoute(Model):
     path: Literal["native", "arrow"]
     as_text: bool = False
     """The native path in the text variant of its format."""
+    interchange: bool = False
+    """Values travel as interchange text (core/value_type.py) rather than in the dialect's own text or bytes."""
+    native_format: str = ""
+    """The bulk format of the native path; '' for the dialect's own."""
     digest_algorithm: str
     transformations: list[TransformationSpec] = Field(default_factory=list)
     where_clause: str | None = None
@@ -86,6 +99,8 @@ class TableRoute(Model):
     create_table: bool
     """False: the destination table exists already and is used."""
     warnings: list[str] = Field(default_factory=list)
+    refusals: list[str] = Field(default_factory=list)
+    """Why the table cannot begin: columns whose values would not arrive. Only plans show such routes."""
 
     def statements(self) -> list[str]:
         """The DDL for this table in the order of execution; statements whose object exists already are skipped."""

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
-
-class Model(BaseModel):
-    """Base of all models that cross a process boundary: camelCase in JSON. Unknown fields are passed over, so that
-    workers of two versions understand each other's payloads and documents."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        populate_by_name=True,
-        extra="ignore",
-        use_attribute_docstrings=True,
-    )
-
-
-class Request(Model):
-    """Base of what people send: a field that has no effect is a mistake, and refused."""
-
-    model_config = ConfigDict(extra="forbid")
+from core.base_model import Model
+from core.value_type import ValueType
 
 
 class TableName(Model):
@@ -66,6 +51,10 @@ class Column(Model):
     """Bytes of the native bulk format mean the same in another database of the dialect (False: `regclass` …)."""
     not_null_name: str | None = None
     """Name of the NOT NULL constraint, only where it is not the database's default."""
+    value: ValueType = Field(default_factory=lambda: ValueType(kind="other"))
+    """What the values are, for databases of another kind."""
+    zone_lost: bool = False
+    """Values have a time zone's name or offset of their own, of which only the instant travels."""
 
 
 class Key(Model):
@@ -89,6 +78,13 @@ class Index(Model):
     """Native text from `USING` on (method, columns, INCLUDE, WITH, WHERE)."""
     partial: bool = False
     expression: bool = False
+    descending: list[str] = Field(default_factory=list)
+    """Those of `columns` that are in descending order."""
+    prefixes: dict[str, int] = Field(default_factory=dict)
+    """Characters of a column that are indexed, where not all are (MySQL)."""
+    method: str = "btree"
+    included: list[str] = Field(default_factory=list)
+    """Those of `columns` that are only stored along (PostgreSQL: INCLUDE)."""
 
 
 class Check(Model):
@@ -101,6 +97,9 @@ class Check(Model):
     exclusion: bool = False
 
 
+ReferentialAction = Literal["NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"]
+
+
 class ForeignKey(Model):
     """A foreign key; the referenced table is named as the source names it."""
 
@@ -110,6 +109,9 @@ class ForeignKey(Model):
     referenced_columns: list[str]
     options: str = ""
     """Native text after the referenced columns: MATCH, ON DELETE, ON UPDATE, DEFERRABLE, NOT VALID."""
+    on_delete: ReferentialAction = "NO ACTION"
+    on_update: ReferentialAction = "NO ACTION"
+    deferrable: bool = False
     period: bool = False
     """The last column on both sides is a PERIOD (temporal key)."""
 
@@ -127,6 +129,14 @@ class Sequence(Model):
     """False: the sequence has never been used and `last_value` is what it yields next."""
     owned: bool = True
     """It belongs to the column and goes with it; False: a default only uses it, other tables may too."""
+
+    @property
+    def next_value(self) -> int:
+        """What it yields next, by its own account. Of `options`, INCREMENT BY is heeded."""
+        if not self.is_called:
+            return self.last_value
+        step = re.search(r"INCREMENT BY (-?\d+)", self.options)
+        return self.last_value + (int(step[1]) if step else 1)
 
 
 class Partition(Model):
@@ -188,6 +198,13 @@ class TableSchema(Model):
     def column(self, name: str) -> Column | None:
         """The column of that exact name, None where there is none."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def key_columns(self) -> set[str]:
+        """Columns that a primary, unique or foreign key or a unique index holds."""
+        lists = [key.columns for key in self.unique_keys] + [key.columns for key in self.foreign_keys]
+        lists += [index.columns for index in self.indexes if index.unique]
+        lists += [self.primary_key.columns] if self.primary_key is not None else []
+        return {name for columns in lists for name in columns if name}
 
 
 class Statement(Model):
@@ -358,16 +375,33 @@ class Digest(Model):
 class Capabilities(Model):
     """What a connector can do, as data: planner and workflows ask this, never a class."""
 
+    dialect: str = ""
+    """Tables of one dialect keep native types, expressions and DDL text (equals `TableSchema.dialect`)."""
     reads: bool = False
     writes: bool = False
     creates_tables: bool = False
     upserts: bool = False
     exports_snapshot: bool = False
-    native_format: str | None = None
-    """Source and destination with the same value can move bytes untouched."""
+    native_formats: list[str] = Field(default_factory=list)
+    """Bulk formats that can move bytes untouched, best first; source and destination need one in common."""
+    native_text: bool = False
+    """Two databases of the dialect exchange values in their own text rather than in interchange text."""
     digest_in_server: str | None = None
     """Name of the record hash; sides with the same value can compare it."""
+    attributes_rows: bool = False
+    """Knows which batch wrote a row (`AttributesRows`)."""
+    loosely_typed: bool = False
+    """Columns may hold values of other types than the declared one, so every value is judged."""
     single_process_writer: bool = False
     key_during_load: bool = False
     """Unique keys exist while rows are loaded."""
+    enforces_keys: bool = True
+    """Primary, unique and foreign keys are more than words to the optimiser."""
+    ignores_case: Literal["nothing", "columns", "all"] = "nothing"
+    """Names that are the same name when only their case differs."""
     load_modes: list[Literal["append", "replace", "upsert"]] = Field(default_factory=list)
+    folds: Literal["lower", "upper", "none"] = "none"
+    """The case of names that are written without quotes."""
+    has_schemas: bool = True
+    identifier_bytes: int = 63
+    """Longest name, in UTF-8 bytes."""

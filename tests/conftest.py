@@ -13,7 +13,9 @@ import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import PostgresServer
+from tests.oracle_server.server import OracleLogin, OracleServer, real_oracle
 from workflows import search_attributes
 
 
@@ -28,6 +30,44 @@ def postgres() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    """A real MariaDB on loopback, gone when the test session ends; skips where it is not installed."""
+    with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
+        Path(folder).chmod(0o755)
+        try:
+            server = MariadbServer(Path(folder) / "mariadb")
+        except RuntimeError as error:
+            pytest.skip(str(error))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def oracle_server(request: pytest.FixtureRequest) -> Iterator[OracleServer]:
+    """The wire server that stands in for Oracle, reachable by other processes as well."""
+    server = OracleServer(request.getfixturevalue("postgres"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def oracle(request: pytest.FixtureRequest) -> OracleLogin:
+    """An Oracle user with an empty schema: of the database that STERNA_TEST_ORACLE_DSN names, else of the wire
+    server."""
+    real = real_oracle()
+    if real is not None:
+        return real
+    server: OracleServer = request.getfixturevalue("oracle_server")
+    return server.login()
 
 
 NewDatabase = Callable[[], str]

@@ -70,6 +70,17 @@ def surveying(summary: str) -> ActivityConfig:
     )
 
 
+def scanning(summary: str) -> ActivityConfig:
+    """Reading whole tables for a plan."""
+    return ActivityConfig(
+        task_queue=queue("control"),
+        start_to_close_timeout=timedelta(hours=1),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=_retries(2),
+        summary=summary,
+    )
+
+
 def keeping(outage_seconds: int, summary: str) -> ActivityConfig:
     """The snapshot's keeper: lives as long as it is needed; each attempt is a new moment."""
     return ActivityConfig(

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.load import LoadActivities
     from activities.transform import TransformActivities
     from activities.validate import ValidateActivities
+    from core.changed_values import add_changed
     from core.models import (
         BatchSpan,
         CountInput,
@@ -201,6 +202,7 @@ class TableMigration:
         )
         self._spend("load", loaded.seconds)
         self.state.extracted += loaded.digest
+        self.state.changed = add_changed(self.state.changed, loaded.changed)
         self.state.bytes_done += loaded.bytes
         self.state.batches_done += span.count
         self.state.unfinished.remove(span)
@@ -240,6 +242,7 @@ class TableMigration:
             snapshot=self.state.snapshot,
             copies=self.state.copy_number,
             timings=self.state.timings,
+            changed=self.state.changed,
         )
         options = self._work("validate", f"validate {self.state.entry.name} ({self.state.extracted.rows} rows)")
         proof = await self.gate.run(
@@ -257,7 +260,7 @@ class TableMigration:
         await workflow.wait_condition(lambda: state.newer_snapshot is not None and state.newer_snapshot.epoch > old)
         state.copy_number += 1
         state.snapshot, state.load, state.next_batch = state.newer_snapshot, None, 0
-        state.unfinished, state.counted_rows = [], None
+        state.unfinished, state.counted_rows, state.changed = [], None, {}
         state.extracted, state.batches_done, state.bytes_done = type(state.extracted)(), 0, 0
         self._left_over = []
 

@@ -6,7 +6,6 @@ from activities.resources.secrets import Secrets
 from connectors.base import Connector
 from connectors.registry import build_connector, find_type
 from core.route import Endpoint
-from core.schema import Capabilities
 
 
 class Connections:
@@ -26,10 +25,6 @@ class Connections:
         """Host and port of one side, without its secret."""
         connection = endpoint.connection
         return find_type(connection.type).options_class().model_validate(connection.options).address()
-
-    def capabilities(self, endpoint: Endpoint) -> Capabilities:
-        """What the connector of one side can do."""
-        return find_type(endpoint.connection.type).connector_class().capabilities
 
     def session_settings(self, endpoint: Endpoint) -> dict[str, str]:
         """What sessions of one side change from the server's defaults."""

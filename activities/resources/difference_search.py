@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from activities.resources.connections import Connections
+from activities.resources.hash_pool import HashPool
 from activities.resources.routes import Routes
 from activities.resources.row_changes import RowChanges
-from connectors.base import BatchDifference, ProvesRows, ReadsRows, RowReader, capability
+from connectors.base import AttributesRows, ProvesRows, ReadsRows, RowReader, capability
 from core.documents import DocumentStore
 from core.errors import SnapshotGone
 from core.models import Difference, ValidateInput
@@ -25,8 +27,10 @@ class _SourceRows:
     """Rows of one batch at the source, all read at one moment."""
 
     hashes: dict[int, int] = field(default_factory=dict)
+    absent: int = 0
+    """Rows that the destination does not hold."""
     missing: list[dict[str, Any]] = field(default_factory=list)
-    """Examples that the destination does not hold."""
+    """Examples of them."""
     moment: str = ""
     """For people."""
 
@@ -46,60 +50,95 @@ class DifferenceSearch:
         """The batches that differ (at most 20), each with a reference to example rows of both sides.
 
         Source rows are read under the job's snapshot while it lives, else as they are now, which the examples say.
+        Where the destination does not know which batch wrote a row, every batch is looked for among all its rows.
         """
         connector = self._connections.connector(route.destination, f"compare {route.destination_table}")
         proof = capability(connector, ProvesRows)
-        batches = await proof.differing_batches(
-            route.destination_table,
-            self._routes.destination_proof(route),
-            self._routes.load_ref(route, given.begun.load),
-        )
+        if isinstance(connector, AttributesRows):
+            return await self._compare_batches(proof, connector, route, given)
+        return await self._look_for_batches(proof, route, given)
+
+    async def _compare_batches(
+        self, proof: ProvesRows, attribution: AttributesRows, route: TableRoute, given: ValidateInput
+    ) -> list[Difference]:
+        method, load = self._routes.destination_proof(route), self._routes.load_ref(route, given.begun.load)
+        batches = await attribution.differing_batches(route.destination_table, method, load)
         if given.begun.rows_before:
             batches = [batch for batch in batches if batch.number is not None]
-        return [await self._examine(proof, route, given, batch) for batch in batches[:MOST_BATCHES]]
+        differences = []
+        for batch in batches[:MOST_BATCHES]:
+            found = await attribution.batch_hashes(route.destination_table, method, load, batch.number)
+            source = _SourceRows()
+            if batch.number is not None:
+                source = await self._read_source(route, given, batch.number, found)
+            surplus = _surplus(found, source.hashes)
+            counts = batch.expected.rows, batch.found.rows
+            differences.append(await self._describe(proof, route, batch.number, source, surplus, counts))
+        return differences
 
-    async def _examine(
-        self, proof: ProvesRows, route: TableRoute, given: ValidateInput, batch: BatchDifference
+    async def _look_for_batches(self, proof: ProvesRows, route: TableRoute, given: ValidateInput) -> list[Difference]:
+        """Batches that miss rows, then rows of no batch; those cannot be told from rows that stood there before."""
+        hashes = proof.table_hashes(route.destination_table, self._routes.destination_proof(route))
+        pool, differences = await HashPool.gather(hashes), []
+        for number in range(route.plan.batches):
+            source = await self._read_source(route, given, number, pool)
+            if not source.absent:
+                continue
+            rows = sum(source.hashes.values())
+            differences.append(await self._describe(proof, route, number, source, [], (rows, rows - source.absent)))
+            if len(differences) == MOST_BATCHES:
+                return differences
+        if pool.rows and not given.begun.rows_before:
+            surplus = pool.examples(MOST_EXAMPLES)
+            differences.append(await self._describe(proof, route, None, _SourceRows(), surplus, (0, pool.rows)))
+        return differences
+
+    async def _describe(
+        self,
+        proof: ProvesRows,
+        route: TableRoute,
+        number: int | None,
+        source: _SourceRows,
+        surplus: list[int],
+        rows: tuple[int, int],
     ) -> Difference:
+        """`surplus`: hashes of rows that only the destination has; `rows`: how many were expected and found."""
         method = self._routes.destination_proof(route)
-        found = await proof.batch_hashes(
-            route.destination_table, method, self._routes.load_ref(route, given.begun.load), batch.number
-        )
-        source = _SourceRows()
-        if batch.number is not None:
-            source = await self._read_source(route, given, batch.number, found)
-        surplus = _surplus(found, source.hashes)
         kept = await proof.example_rows(route.destination_table, method, surplus) if surplus else []
         reference = self._documents.write_json(
-            f"{self._routes.folder(route)}/difference-{'none' if batch.number is None else batch.number}.json",
+            f"{self._routes.folder(route)}/difference-{'none' if number is None else number}.json",
             {
-                "batch": batch.number,
+                "batch": number,
                 "sourceReadAt": source.moment,
                 "onlyAtSource": source.missing,
                 "onlyAtDestination": kept,
             },
         )
         return Difference(
-            batch=batch.number,
-            range="rows that no batch wrote" if batch.number is None else str(route.plan.range_of(batch.number)),
-            expected_rows=batch.expected.rows,
-            found_rows=batch.found.rows,
+            batch=number,
+            range="rows that no batch wrote" if number is None else str(route.plan.range_of(number)),
+            expected_rows=rows[0],
+            found_rows=rows[1],
             examples=reference,
         )
 
     async def _read_source(
-        self, route: TableRoute, given: ValidateInput, number: int, found: Mapping[int, int]
+        self, route: TableRoute, given: ValidateInput, number: int, found: Mapping[int, int] | HashPool
     ) -> _SourceRows:
-        """The batch's rows as they should have arrived, and examples of those that were not found."""
+        """The batch's rows as they should have arrived, and examples of those that were not found. A pool loses what
+        was found."""
         reader = capability(self._connections.connector(route.source, f"compare {route.source_table}"), ReadsRows)
+        examples: list[dict[str, Any]] = []
         moments = [(given.snapshot.id, "the job's snapshot")] if given.snapshot else []
         for snapshot, moment in [*moments, (None, "now, the snapshot being released")]:
             try:
                 async with reader.reading(snapshot) as session:
                     hashes = await self._hashes(route, session, number)
-                    missing = _surplus(hashes, found)
-                    examples = await self._examples(route, session, number, missing) if missing else []
-                    return _SourceRows(hashes, examples, moment)
+                    absent = found.take(hashes) if isinstance(found, HashPool) else Counter(hashes) - Counter(found)
+                    missing = list(absent)[:MOST_EXAMPLES]
+                    with suppress(SnapshotGone):  # what was taken out of the pool is out
+                        examples = await self._examples(route, session, number, missing) if missing else []
+                    return _SourceRows(hashes, sum(absent.values()), examples, moment)
             except SnapshotGone:
                 continue
         return _SourceRows()

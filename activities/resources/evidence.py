@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from activities.resources.routes import Routes
-from connectors.base import LedgerRow
+from connectors.contract import LedgerRow
+from core.changed_values import Changed
 from core.documents import DocumentStore, evidence_document, not_carried_document, run_folder
 from core.job_spec import JobSpec
+from core.limit_words import beyond, change
 from core.models import CertificateInput, Difference, ValidateInput
 from core.route import TableRoute
 from core.schema import Digest, NotCarried
@@ -62,6 +64,7 @@ class Evidence:
             "whereClause": route.where_clause,
             "transformations": [step.model_dump(mode="json", by_alias=True) for step in route.transformations],
             "columns": [column.model_dump(mode="json", by_alias=True) for column in route.columns],
+            "changedValues": _changed_values(route, given.changed),
             "createdBySterna": route.create_table,
             "ddl": route.statements(),
             "notCarried": [item.model_dump(mode="json", by_alias=True) for item in route.ddl.not_carried],
@@ -116,6 +119,21 @@ class Evidence:
         }
         reference = f"{run_folder(given.job_id, given.run)}/certificate.json"
         return self._documents.write_json(reference, certificate), proved
+
+
+def _changed_values(route: TableRoute, changed: Changed) -> list[dict[str, Any]]:
+    """One line for each column and limit, in the columns' order."""
+    return [
+        {
+            "column": column.destination,
+            "limit": limit.kind,
+            "count": count,
+            "reason": f"a value that {beyond(limit)}: {change(limit)}",
+        }
+        for column in route.columns
+        for limit in {limit.kind: limit for limit in column.limits}.values()
+        if (count := changed.get(column.destination, {}).get(limit.kind))
+    ]
 
 
 def specification_hash(spec: JobSpec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from activities.resources.connections import Connections
-from connectors.base import ServerInfo
+from connectors.contract import ServerInfo
 from core.errors import MigrationError, Unavailable
 from core.route import Endpoint
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod, LoadRef, LoadTarget, Selection
+from typing import Any
+
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    DigestColumn,
+    DigestMethod,
+    LoadRef,
+    LoadTarget,
+    Selection,
+    WrittenColumn,
+)
 from core.documents import DocumentStore, table_folder
 from core.route import TableRoute
 
@@ -26,6 +36,10 @@ class Routes:
         """The route as it was written last. Raises NotFound."""
         return TableRoute.model_validate_json(self._documents.read(reference))
 
+    def keep_refusal(self, route: TableRoute, number: int, evidence: dict[str, Any]) -> str:
+        """Stores what is known of a value that was refused, and returns the reference. It may be personal."""
+        return self._documents.write_json(f"{self.folder(route)}/refused-{number}.json", evidence)
+
     def folder(self, route: TableRoute) -> str:
         """Below it lie all documents of one table of one run."""
         return table_folder(route.job_id, route.run, route.table_id)
@@ -40,12 +54,29 @@ class Routes:
 
     def selection(self, route: TableRoute) -> Selection:
         """What is read at the source."""
-        return Selection(route.source_schema, route.read_columns, route.where_clause, route.as_text)
+        return Selection(
+            route.source_schema,
+            route.read_columns,
+            route.where_clause,
+            as_text=route.as_text,
+            interchange=route.interchange,
+            native_format=route.native_format,
+        )
 
     def target(self, route: TableRoute) -> LoadTarget:
         """Where rows go."""
-        columns = [column.destination for column in route.columns]
-        return LoadTarget(route.destination_table, columns, tuple(route.upsert_keys), route.as_text)
+        return LoadTarget(
+            route.destination_table,
+            [column.destination for column in route.columns],
+            tuple(route.upsert_keys),
+            as_text=route.as_text,
+            written=tuple(
+                WrittenColumn(column.destination, column.value, column.destination_type)
+                for column in route.columns
+                if column.value is not None
+            ),
+            native_format=route.native_format,
+        )
 
     def load_ref(self, route: TableRoute, load: int) -> LoadRef:
         """The load in the ledger's words."""
@@ -53,13 +84,20 @@ class Routes:
 
     def destination_proof(self, route: TableRoute) -> DigestMethod:
         """How the destination's rows are hashed."""
-        columns = tuple(DigestColumn(column.destination, column.form) for column in route.columns)
+        columns = tuple(
+            DigestColumn(column.destination, column.form, column.value, column.destination_type)
+            for column in route.columns
+        )
         return DigestMethod(route.digest_algorithm, columns)
 
     def source_proof(self, route: TableRoute) -> DigestMethod:
-        """How the source's rows are hashed in the server; only where no transformation changes values."""
-        columns = tuple(DigestColumn(column.source or column.destination, column.form) for column in route.columns)
-        return DigestMethod(route.digest_algorithm, columns)
+        """How the source's rows are hashed by their own database; only where no transformation changes values."""
+        columns = []
+        for column in route.columns:
+            origin = route.source_schema.column(column.source or column.destination)
+            value = origin.value if origin is not None and route.interchange else None
+            columns.append(DigestColumn(column.source or column.destination, column.form, value, column.source_type))
+        return DigestMethod(route.digest_algorithm, tuple(columns))
 
     def staged_proof(self, route: TableRoute) -> DigestMethod:
         """How rows are hashed in staging, where every value is text in its output form already."""

@@ -1,50 +1,73 @@
-"""Applies a route's transformations to rows, with the digest of what comes out."""
+"""Makes rows of the source into rows of the destination: transformations, then fitting, then the digest."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from activities.resources.routes import Routes
 from activities.transformations.base import TransformedColumn
 from activities.transformations.chain import BoundChain, bind_chain
-from connectors.base import AnyRange, RowReader, Selection
+from connectors.base import RowReader
 from connectors.canonical import digest_batch, row_hashes
+from connectors.contract import AnyRange, Selection
+from connectors.fitting import FittedColumn, fit
+from core.changed_values import Changed
 from core.route import TableRoute
 from core.schema import Digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Change = Callable[["pa.RecordBatch"], tuple["pa.RecordBatch", Digest]]
+
+@dataclass(frozen=True)
+class ChangedRows:
+    """Rows as they go into the destination."""
+
+    rows: pa.RecordBatch
+    digest: Digest
+    """Rows, and their checksum where digests are asked for."""
+    changed: Changed
+
+
+Change = Callable[["pa.RecordBatch"], ChangedRows]
 
 
 class RowChanges:
-    """What it returns is CPU-bound and may be called from any thread."""
+    """Transformations, then what the destination's columns cannot hold. What it returns is CPU-bound and may be called
+    from any thread."""
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
 
     def of(self, route: TableRoute, *, digests: bool) -> Change:
-        """The change of any batch; its digest has the rows, and the checksum where digests are asked for."""
-        chain = self._chain_of(route)
+        """The change of any batch."""
+        arriving = self.arriving(route)
         columns = self._routes.staged_proof(route).columns
 
-        def change(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Digest]:
-            changed = chain.apply(rows)
-            return changed, digest_batch(changed, columns) if digests else Digest(rows=changed.num_rows)
+        def change(rows: pa.RecordBatch) -> ChangedRows:
+            fitted, changed = fit(arriving(rows), fitted_columns(route))
+            digest = digest_batch(fitted, columns) if digests else Digest(rows=fitted.num_rows)
+            return ChangedRows(fitted, digest, changed)
 
         return change
+
+    def arriving(self, route: TableRoute) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Applies the transformations alone; columns get their destination names."""
+        chain = self._chain_of(route)
+        names = [column.destination for column in route.columns]
+        return lambda rows: chain.apply(rows).rename_columns(names)
 
     async def hashes(
         self, route: TableRoute, session: RowReader, selection: Selection, rows: AnyRange
     ) -> dict[int, int]:
         """How often each row hash occurs in a range of the source, after the transformations."""
-        chain, found = self._chain_of(route), Counter[int]()
+        change, found = self.of(route, digests=False), Counter[int]()
 
         async def count(batch: pa.RecordBatch) -> None:
-            found.update(row_hashes(chain.apply(batch), self._routes.staged_proof(route).columns))
+            found.update(row_hashes(change(batch).rows, self._routes.staged_proof(route).columns))
 
         await session.read_arrow(selection, rows, count)
         return dict(found)
@@ -53,11 +76,11 @@ class RowChanges:
         self, route: TableRoute, session: RowReader, selection: Selection, rows: AnyRange, wanted: list[int]
     ) -> list[dict[str, Any]]:
         """Transformed rows of a range of the source that have these hashes, as column → text."""
-        chain, columns = self._chain_of(route), self._routes.staged_proof(route).columns
+        change, columns = self.of(route, digests=False), self._routes.staged_proof(route).columns
         found: dict[int, dict[str, Any]] = {}
 
         async def look(batch: pa.RecordBatch) -> None:
-            changed = chain.apply(batch)
+            changed = change(batch).rows
             for position, value in enumerate(row_hashes(changed, columns)):
                 if value in wanted and value not in found:
                     found[value] = changed.slice(position, 1).to_pylist()[0]
@@ -67,4 +90,20 @@ class RowChanges:
 
     def _chain_of(self, route: TableRoute) -> BoundChain:
         before = [column for name in route.read_columns if (column := route.source_schema.column(name))]
-        return bind_chain(route.transformations, [TransformedColumn.of(column) for column in before])
+        seen = TransformedColumn.of_interchange if route.interchange else TransformedColumn.of
+        return bind_chain(route.transformations, [seen(column) for column in before])
+
+
+def fitted_columns(route: TableRoute) -> list[FittedColumn]:
+    """What the destination's columns cannot hold; nothing is known of them where native text travels."""
+    return [
+        FittedColumn(
+            column.destination,
+            f"{route.destination_table}.{column.destination}",
+            column.value,
+            column.limits,
+            column.source_type,
+        )
+        for column in route.columns
+        if column.value is not None
+    ]

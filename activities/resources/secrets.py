@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from core.errors import SecretMissing
 
 Resolver = Callable[[str], str]

@@ -8,8 +8,11 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.resources.connections import Connections
-from activities.resources.route_planner import BindChain, Draft, PlannedTable, RoutePlanner
-from connectors.base import Connector, ListsObjects, ReadsRows, Selection, WritesRows, capability
+from activities.resources.naming import Naming
+from activities.resources.planned_table import Draft, PlannedTable
+from activities.resources.route_planner import BindChain, RoutePlanner
+from connectors.base import Connector, ListsObjects, ReadsRows, capability
+from connectors.contract import Selection
 from core.errors import InvalidConfiguration, NotFound, Parks
 from core.job_spec import JobSpec, TableSpec
 from core.models import ParkedTable
@@ -87,21 +90,19 @@ class Survey:
             )
         return [TableSpec(source_schema=name.schema_name, source_table=name.name) for name in names]
 
+    def exports_snapshot(self, job: JobSpec) -> bool:
+        """The source can keep one moment readable for many sessions."""
+        return self._connector(job, "source").capabilities.exports_snapshot
+
     async def look(
         self, job_id: str, run: int, job: JobSpec, tables: Mapping[str, TableSpec], only: Container[str] | None = None
     ) -> Surveyed:
-        """Routes of the tables (given by id; `only` some of them) that can begin, reasons for those that cannot."""
+        """Routes of the tables (given by id; `only` some of them) that can be planned, reasons for those that cannot.
+        A route with `refusals` cannot begin."""
         source, destination = self._connector(job, "source"), self._connector(job, "destination")
-        planner = RoutePlanner(
-            job_id,
-            run,
-            job,
-            (source.capabilities, destination.capabilities),
-            capability(destination, WritesRows),
-            self._bind_chain,
-        )
+        planner = RoutePlanner(job_id, run, job, source, destination, self._bind_chain)
         surveyed, drafts = Surveyed(), []
-        for planned in await self._read_catalogs(source, destination, job, tables):
+        for planned in await self._read_catalogs(source, destination, planner.naming, tables):
             try:
                 drafts.append(planner.draft(planned.check(job.options.create_tables)))
             except Parks as error:
@@ -128,15 +129,23 @@ class Survey:
         return surveyed
 
     async def _read_catalogs(
-        self, source: Connector, destination: Connector, job: JobSpec, tables: Mapping[str, TableSpec]
+        self, source: Connector, destination: Connector, naming: Naming, tables: Mapping[str, TableSpec]
     ) -> list[FoundTable]:
-        names = {table_id: self._names(source, spec) for table_id, spec in tables.items()}
+        names = {
+            table_id: (naming.source_table(spec), naming.destination_table(spec)) for table_id, spec in tables.items()
+        }
         schemas = await capability(source, ReadsRows).describe_tables([pair[0] for pair in names.values()])
         existing = await capability(destination, ReadsRows).describe_tables([pair[1] for pair in names.values()])
-        arrivals = Counter(arrival for _, arrival in names.values())
+        arrivals = Counter(naming.identity(arrival) for _, arrival in names.values())
         return [
             FoundTable(
-                table_id, spec, origin, arrival, schemas.get(origin), existing.get(arrival), arrivals[arrival] > 1
+                table_id,
+                spec,
+                origin,
+                arrival,
+                schemas.get(origin),
+                existing.get(arrival),
+                arrivals[naming.identity(arrival)] > 1,
             )
             for (table_id, spec), (origin, arrival) in zip(tables.items(), names.values(), strict=True)
         ]
@@ -145,14 +154,6 @@ class Survey:
         connection = job.source if side == "source" else job.destination
         return self._connections.connector(Endpoint.model_validate({"side": side, "connection": connection}), "survey")
 
-    def _names(self, source: Connector, spec: TableSpec) -> tuple[TableName, TableName]:
-        schema = spec.source_schema if spec.source_schema is not None else source.default_schema
-        origin = TableName(schema_name=schema, name=spec.source_table)
-        return origin, TableName(
-            schema_name=schema if spec.destination_schema is None else spec.destination_schema,
-            name=spec.destination_table or spec.source_table,
-        )
-
     async def _route(
         self, planner: RoutePlanner, reader: ReadsRows, job: JobSpec, draft: Draft, drafts: Sequence[Draft]
     ) -> TableRoute:
@@ -160,8 +161,9 @@ class Survey:
             draft.table.source,
             batch_rows=draft.table.spec.batch_size,
             batch_bytes=AUTO_BATCH_BYTES,
-            stable_pages=job.options.consistency == "snapshot",
+            stable_pages=job.options.consistency == "snapshot" and planner.exports_snapshot,
         )
         route = planner.route(draft, plan, drafts)
-        await reader.check_selection(Selection(draft.table.source, route.read_columns, route.where_clause))
+        selection = Selection(draft.table.source, route.read_columns, route.where_clause, interchange=route.interchange)
+        await reader.check_selection(selection)
         return route

@@ -37,12 +37,20 @@ class TransformedColumn:
     """Different values may have become equal, on purpose."""
     base_type: str = ""
     """The type under a domain, in the catalog's internal name; `enum` for an enum; '' where `type` says it all."""
+    named: bool = False
+    """The job wrote this name: it is literal."""
 
     @classmethod
     def of(cls, column: Column) -> TransformedColumn:
         """A source column before the first transformation."""
         bases = {"domain": column.base_type, "enum": "enum"}
         return cls(name=column.name, type=column.type, source=column.name, base_type=bases.get(column.kind, ""))
+
+    @classmethod
+    def of_interchange(cls, column: Column) -> TransformedColumn:
+        """The same where values travel as interchange text: its type in PostgreSQL's spelling."""
+        base = "enum" if column.value.kind == "enum" else ""
+        return cls(name=column.name, type=column.value.spelled, source=column.name, base_type=base)
 
     @property
     def native(self) -> NativeType:

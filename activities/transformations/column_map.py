@@ -27,7 +27,10 @@ class ColumnMap(Transformation):
         """Raises InvalidConfiguration for an unknown column and for two columns that would share a name."""
         for name in self._mapping:
             position_of(name, columns)
-        renamed = [replace(column, name=self._mapping.get(column.name, column.name)) for column in columns]
+        renamed = [
+            replace(column, name=self._mapping[column.name], named=True) if column.name in self._mapping else column
+            for column in columns
+        ]
         for name, count in Counter(column.name for column in renamed).items():
             if count > 1:
                 origins = [old.name for old, new in zip(columns, renamed, strict=True) if new.name == name]

@@ -49,6 +49,4 @@ def _capabilities(known: ConnectorType) -> tuple[Capabilities | None, str | None
     try:
         return known.connector_class().capabilities, None
     except InvalidConfiguration as error:
-        return None, error.message
-    except ImportError as error:
-        return None, f"its driver is not installed: {error.name}"
+        return None, str(error)

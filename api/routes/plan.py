@@ -19,6 +19,7 @@ from core.models import PlanInput, PlanResult
 from core.temporal_client import task_queue
 
 LONGEST = timedelta(minutes=5)
+LONGEST_SCAN = timedelta(hours=1)
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
@@ -27,16 +28,14 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 async def plan_job(
     submission: JobSubmission,
     parts: GivenParts,
-    scan: Annotated[bool, Query(description="Also look at the data; not available yet.")] = False,
+    scan: Annotated[
+        bool, Query(description="Also read the rows: counts values that the destination cannot hold, with one of each.")
+    ] = False,
 ) -> Response:
     """Tables, estimated rows and bytes, batches, types, DDL to be executed, and what is not carried."""
-    if scan:
-        raise InvalidConfiguration(
-            "scan is not available yet", remedy="Leave it out: the plan decides by both catalogs, never by sampled rows"
-        )
     spec = submission.spec()
     check_spec(spec)
-    reference = (await _plan(parts, PlanInput(spec=spec))).reference
+    reference = (await _plan(parts, PlanInput(spec=spec, scan=scan))).reference
     text = parts.documents.read(reference)
     parts.documents.delete(reference)
     return Response(text, media_type="application/json")
@@ -49,7 +48,7 @@ async def _plan(parts: Parts, given: PlanInput) -> PlanResult:
             given,
             id=f"plan/{uuid4()}",
             task_queue=task_queue(parts.settings.task_queue_prefix, "control"),
-            execution_timeout=LONGEST,
+            execution_timeout=LONGEST_SCAN if given.scan else LONGEST,
             result_type=PlanResult,
         )
     except WorkflowFailureError as error:

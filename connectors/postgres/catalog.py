@@ -19,6 +19,7 @@ from connectors.postgres.type_definitions import Requirements, read_requirements
 from core.schema import Column, Index, NotCarried, TableName, TableSchema
 from core.schema import Sequence as TableSequence
 
+DIALECT = "postgres"
 LEDGER_NAME = "sterna_ledger"
 
 LIST_QUERY = """
@@ -112,7 +113,7 @@ def _table_schema(record: Any, parts: _Parts) -> TableSchema:
     tree = parts.partitions.get(oid, PartitionTree())
     return TableSchema.model_validate(
         {
-            "dialect": "postgres",
+            "dialect": DIALECT,
             "name": TableName(schema_name=record["schema"], name=record["name"]),
             "kind": KINDS[record["kind"]],
             "columns": parts.columns.get(oid, []),

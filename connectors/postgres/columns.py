@@ -9,6 +9,7 @@ import asyncpg
 
 from connectors.postgres.sql import qualified
 from connectors.postgres.types import find_unportable_types, kind_of
+from connectors.postgres.value_types import CatalogType, value_of
 from core.schema import Column, TableName
 from core.schema import Sequence as TableSequence
 
@@ -26,13 +27,22 @@ SELECT a.attrelid AS relation, a.attname AS name, format_type(a.atttypid, a.attt
        coalesce(co.collisdeterministic, true) AS deterministic,
        a.atttypid AS type_id, a.atttypmod AS modifier, t.typtype::text AS typtype,
        t.typsubscript = 'array_subscript_handler'::regproc AS is_array,
-       (WITH RECURSIVE chain(name, base) AS (
-            SELECT t.typname, t.typbasetype
-            UNION ALL SELECT b.typname, b.typbasetype FROM chain JOIN pg_type AS b ON b.oid = chain.base)
-        SELECT chain.name FROM chain WHERE chain.base = 0) AS base_type
+       base.name AS base_type, base.modifier AS base_modifier, base.kind AS base_kind, base.element,
+       ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = base.oid ORDER BY e.enumsortorder) AS labels
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_type AS t ON t.oid = a.atttypid
+CROSS JOIN LATERAL (
+    WITH RECURSIVE chain(oid, base, modifier, base_modifier) AS (
+        SELECT t.oid, t.typbasetype, a.atttypmod, t.typtypmod
+        UNION ALL
+        SELECT b.oid, b.typbasetype, chain.base_modifier, b.typtypmod
+        FROM chain JOIN pg_type AS b ON b.oid = chain.base)
+    SELECT b.oid, b.typname AS name, chain.modifier,
+           CASE WHEN b.typsubscript = 'array_subscript_handler'::regproc THEN 'a' ELSE b.typtype::text END AS kind,
+           coalesce((SELECT e.typname::text FROM pg_type AS e WHERE e.oid = b.typelem
+                     AND (e.typtype = 'e' OR e.typtype = 'b' AND e.oid < 16384)), '') AS element
+    FROM chain JOIN pg_type AS b ON b.oid = chain.oid WHERE chain.base = 0) AS base
 LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_collation AS co ON co.oid = a.attcollation
 LEFT JOIN pg_namespace AS con ON con.oid = co.collnamespace
@@ -137,6 +147,15 @@ def _column(record: Any, unportable: set[int]) -> Column:
         deterministic=record["deterministic"],
         portable=record["type_id"] not in unportable,
         not_null_name=record["not_null_name"],
+        value=value_of(
+            CatalogType(
+                name=record["base_type"],
+                modifier=record["base_modifier"],
+                kind=record["base_kind"],
+                labels=tuple(record["labels"]),
+                element=record["element"],
+            )
+        ),
     )
 
 

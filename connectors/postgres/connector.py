@@ -9,35 +9,43 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import asyncpg
 
 from connectors.base import (
-    BatchDifference,
+    AttributesRows,
     Connector,
     CreatesTables,
-    DigestMethod,
     ExportsSnapshot,
+    KeepsNativeText,
+    ListsObjects,
+    ProvesRows,
+    ReadsRows,
+    RowReader,
+    SnapshotKeeper,
+    WritesRows,
+)
+from connectors.contract import (
+    CSV_INTERCHANGE,
+    BatchDifference,
+    DigestMethod,
     LedgerEntry,
     LedgerRow,
-    ListsObjects,
     LoadBeginning,
     Loaded,
     LoadGeneration,
     LoadRef,
     LoadTarget,
     Progress,
-    ProvesRows,
-    ReadsRows,
-    RowReader,
     Selection,
     ServerInfo,
-    SnapshotKeeper,
-    WritesRows,
 )
-from connectors.postgres import catalog, conversions, create, ddl, hashing, objects, ranges
+from connectors.postgres import arrivals, catalog, conversions, create, ddl, hashing, objects, ranges
+from connectors.postgres.catalog import DIALECT
+from connectors.postgres.copying import NATIVE_FORMAT
 from connectors.postgres.errors import translated
+from connectors.postgres.foreign_ddl import foreign_table_ddl
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.own_rows import own_rows
 from connectors.postgres.proof import PostgresProof
-from connectors.postgres.reader import check_query, fetch_examples, open_reader
+from connectors.postgres.reader import check_query, open_reader
 from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session
 from connectors.postgres.snapshot import open_keeper
 from connectors.postgres.writer import PostgresWriter
@@ -54,6 +62,7 @@ from core.schema import (
     TableSchema,
     WholeTable,
 )
+from core.value_type import Arrival
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,18 +71,33 @@ OLDEST_VERSION = 14
 """hash_record_extended and xid8 to xid came with PostgreSQL 14."""
 
 
-class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows, ProvesRows, ListsObjects):
+class Postgres(
+    Connector,
+    ReadsRows,
+    ExportsSnapshot,
+    CreatesTables,
+    WritesRows,
+    KeepsNativeText,
+    ProvesRows,
+    AttributesRows,
+    ListsObjects,
+):
     """PostgreSQL 14 and newer, by asyncpg."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(
+        dialect=DIALECT,
         reads=True,
         writes=True,
         creates_tables=True,
         upserts=True,
         exports_snapshot=True,
-        native_format="postgres-copy-binary",
+        native_formats=[NATIVE_FORMAT, CSV_INTERCHANGE],
+        native_text=True,
         digest_in_server=hashing.RECORD_HASH,
+        attributes_rows=True,
         load_modes=["append", "replace", "upsert"],
+        folds="lower",
+        identifier_bytes=63,
     )
     session_settings: ClassVar[Mapping[str, str]] = {**EXACT_SETTINGS, **LIVENESS_SETTINGS}
     options: PostgresOptions
@@ -155,7 +179,9 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
         column_renames: Mapping[TableName, Mapping[str, str]],
     ) -> TableDdl:
         """See CreatesTables."""
-        return ddl.table_ddl(source, destination, renames, table_renames, column_renames)
+        if source.dialect == DIALECT:
+            return ddl.table_ddl(source, destination, renames, table_renames, column_renames)
+        return foreign_table_ddl(source, destination, renames, table_renames, column_renames)
 
     async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
         """See CreatesTables."""
@@ -169,16 +195,20 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
         """See CreatesTables."""
         await create.build(self.options, self.credentials, self.label, statements, parallel)
 
-    def keeps_values(self, column: Column, arrival: Column) -> bool:
+    def arrival(self, column: Column, existing: Column | None, *, key: bool) -> Arrival:
         """See WritesRows."""
+        return arrivals.arrival(column, existing, key=key)
+
+    def keeps_values(self, column: Column, arrival: Column) -> bool:
+        """See KeepsNativeText."""
         return conversions.keeps_values(column, arrival)
 
     def column_of(self, name: str, type_text: str, nullable: bool) -> Column:
-        """See WritesRows."""
+        """See KeepsNativeText."""
         return conversions.column_of(name, type_text, nullable)
 
     def digest_form(self, column: Column, algorithm: str) -> str:
-        """See WritesRows."""
+        """See KeepsNativeText."""
         return hashing.digest_form(column, algorithm)
 
     async def prepare_ledger(self) -> None:
@@ -228,21 +258,27 @@ class Postgres(Connector, ReadsRows, ExportsSnapshot, CreatesTables, WritesRows,
             return await PostgresProof(connection, self._ledger).digest_load(table, proof, load)
 
     async def differing_batches(self, table: TableName, proof: DigestMethod, load: LoadRef) -> list[BatchDifference]:
-        """See ProvesRows."""
+        """See AttributesRows."""
         async with self._session() as connection:
             return await PostgresProof(connection, self._ledger).differing_batches(table, proof, load)
 
     async def batch_hashes(
         self, table: TableName, proof: DigestMethod, load: LoadRef, number: int | None
     ) -> dict[int, int]:
-        """See ProvesRows."""
+        """See AttributesRows."""
         async with self._session() as connection:
             return await PostgresProof(connection, self._ledger).batch_hashes(table, proof, load, number)
+
+    async def table_hashes(self, table: TableName, proof: DigestMethod) -> AsyncIterator[Sequence[int]]:
+        """See ProvesRows."""
+        async with self._session() as connection:
+            async for part in PostgresProof(connection, self._ledger).table_hashes(table, proof):
+                yield part
 
     async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
         """See ProvesRows."""
         async with self._session() as connection:
-            return await fetch_examples(connection, f"FROM {await own_rows(connection, table)}", proof, hashes)
+            return await PostgresProof(connection, self._ledger).example_rows(table, proof, hashes)
 
     async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
         """See ListsObjects."""

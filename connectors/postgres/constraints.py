@@ -8,13 +8,14 @@ from typing import Any
 
 import asyncpg
 
-from core.schema import Check, ForeignKey, Index, Key, TableName
+from core.schema import Check, ForeignKey, Index, Key, ReferentialAction, TableName
 
 # Validated NOT NULL constraints (contype n) belong to their columns; one that is not valid is a check here.
 # `options` is what pg_get_constraintdef says after the referenced columns, found by the length of what is before it;
 # conperiod (PostgreSQL 18) puts PERIOD before the last column on both sides.
 CONSTRAINTS_QUERY = """
 SELECT k.relation, k.contype, k.conname AS name, k.definition, k.columns, k.period,
+       k.confdeltype, k.confupdtype, k.condeferrable,
        fn.nspname AS referenced_schema, f.relname AS referenced_name, k.referenced_columns,
        obj_description(k.oid, 'pg_constraint') AS comment,
        CASE WHEN k.contype = 'f' THEN substr(k.definition, 1 + length(format(
@@ -22,6 +23,7 @@ SELECT k.relation, k.contype, k.conname AS name, k.definition, k.columns, k.peri
        END AS options
 FROM (
     SELECT c.oid, c.conrelid AS relation, c.contype::text, c.conname, c.confrelid, p.period,
+           c.confdeltype::text, c.confupdtype::text, c.condeferrable,
            pg_get_constraintdef(c.oid) AS definition, own.columns, other.columns AS referenced_columns,
            own.quoted AS quoted_columns, other.quoted AS quoted_referenced
     FROM pg_constraint AS c
@@ -51,7 +53,8 @@ ORDER BY k.relation, k.conname COLLATE "C"
 # The definition is cut after the index's and the table's name, as pg_get_indexdef writes them.
 INDEXES_QUERY = """
 SELECT i.indrelid AS relation, x.relname AS name, i.indisunique AS unique, i.indpred IS NOT NULL AS partial,
-       i.indexprs IS NOT NULL AS expression,
+       i.indexprs IS NOT NULL AS expression, m.amname AS method, i.indnkeyatts AS key_columns,
+       i.indoption::int2[] AS options,
        ARRAY(SELECT coalesce(a.attname::text, '')
              FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS u(number, position)
              LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = u.number
@@ -61,12 +64,24 @@ SELECT i.indrelid AS relation, x.relname AS name, i.indisunique AS unique, i.ind
            CASE WHEN x.relkind = 'I' THEN 'ONLY ' ELSE '' END, n.nspname, t.relname))) AS definition
 FROM pg_index AS i
 JOIN pg_class AS x ON x.oid = i.indexrelid
+JOIN pg_am AS m ON m.oid = x.relam
 JOIN pg_class AS t ON t.oid = i.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
 WHERE i.indrelid = ANY($1::oid[]) AND i.indisvalid
   AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
 ORDER BY i.indrelid, x.relname COLLATE "C"
 """
+
+
+ACTIONS: dict[str, ReferentialAction] = {
+    "a": "NO ACTION",
+    "r": "RESTRICT",
+    "c": "CASCADE",
+    "n": "SET NULL",
+    "d": "SET DEFAULT",
+}
+DESCENDING = 1
+"""Bit of `indoption` (INDOPTION_DESC)."""
 
 
 @dataclass
@@ -91,14 +106,22 @@ async def read_indexes(connection: asyncpg.Connection[Any], relations: Sequence[
     """Valid indexes that no constraint owns, by relation, sorted by name."""
     indexes: dict[int, list[Index]] = {}
     for record in await connection.fetch(INDEXES_QUERY, list(relations)):
+        columns = record["columns"]
         indexes.setdefault(record["relation"], []).append(
             Index(
                 name=record["name"],
-                columns=record["columns"],
+                columns=columns,
                 unique=record["unique"],
                 definition=record["definition"],
                 partial=record["partial"],
                 expression=record["expression"],
+                descending=[
+                    name
+                    for name, option in zip(columns, record["options"], strict=False)
+                    if name and option & DESCENDING
+                ],
+                included=columns[record["key_columns"] :],
+                method=record["method"],
             )
         )
     return indexes
@@ -139,5 +162,8 @@ def _foreign_key(record: Any) -> ForeignKey:
         referenced=TableName(schema_name=record["referenced_schema"], name=record["referenced_name"]),
         referenced_columns=record["referenced_columns"],
         options=record["options"].strip(),
+        on_delete=ACTIONS[record["confdeltype"]],
+        on_update=ACTIONS[record["confupdtype"]],
+        deferrable=record["condeferrable"],
         period=record["period"],
     )

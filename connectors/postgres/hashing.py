@@ -9,6 +9,7 @@ that -1 and 4294967295 hash alike; enums are hashed by object id. Such columns a
 from __future__ import annotations
 
 from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod
+from connectors.postgres import interchange
 from connectors.postgres.sql import identifier
 from core.schema import Column
 
@@ -48,6 +49,8 @@ def digest_form(column: Column, algorithm: str) -> str:
 
 def expression(column: DigestColumn) -> str:
     """SQL of the value that is hashed."""
+    if column.value is not None:
+        return interchange.hashed(column)
     name = identifier(column.name)
     match column.form:
         case "native":
@@ -58,10 +61,8 @@ def expression(column: DigestColumn) -> str:
             return f"CASE WHEN {name} IS NOT NULL THEN format('%s', {name}) COLLATE \"C\" END"
         case "decimal":
             return f'(trim_scale({name}::numeric)::text COLLATE "C")'
-        case "float32":
-            return _float_bits(name, "float4send", "7fc00000")
-        case "float64":
-            return _float_bits(name, "float8send", "7ff8000000000000")
+        case "float32" | "float64":
+            return interchange.float_bits(name, column.form)
         case send if send in SEND_FUNCTIONS.values():
             return f"{send}({name})"
     raise ValueError(f"unknown digest form {column.form}")
@@ -69,8 +70,15 @@ def expression(column: DigestColumn) -> str:
 
 def readable(column: DigestColumn) -> str:
     """SQL of the value as people read it."""
+    if column.value is not None:
+        return interchange.printed(column)
     is_text = column.form in ("text", "output", "decimal")
     return expression(column) if is_text else f"{identifier(column.name)}::text"
+
+
+def in_server(proof: DigestMethod) -> bool:
+    """SQL can compute it: no column's text must be brought into a form that only connectors/canonical.py makes."""
+    return all(column.form != "json" for column in proof.columns)
 
 
 def row_hash(proof: DigestMethod) -> str:
@@ -89,8 +97,3 @@ def row_hash(proof: DigestMethod) -> str:
 def aggregate(proof: DigestMethod) -> str:
     """SQL of the digest of many rows: their number and the sum of their hashes (numeric, may be negative)."""
     return f"count(*), coalesce(sum({row_hash(proof)}), 0)"
-
-
-def _float_bits(name: str, send: str, not_a_number: str) -> str:
-    """The IEEE bits, which tell -0.0 from 0; a computed NaN may have other bits than one that was typed in."""
-    return f"CASE WHEN {name} = 'NaN' THEN '{not_a_number}' ELSE encode({send}({name}), 'hex') END"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
 
-from connectors.base import BatchDifference, DigestMethod, LoadRef
+from connectors.contract import BatchDifference, DigestMethod, LoadRef
 from connectors.postgres.errors import translated
-from connectors.postgres.hashing import aggregate, row_hash
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.own_rows import own_rows
+from connectors.postgres.row_digests import (
+    count_hashes,
+    digest_groups,
+    digest_of,
+    digest_rows,
+    find_examples,
+    hash_parts,
+)
 from core.schema import Digest, TableName
 
 
@@ -29,46 +37,38 @@ class PostgresProof:
         """Digest of all rows."""
         with translated(f"computing the digest of {table}"):
             rows = await own_rows(self._connection, table)
-            return _digest(await self._connection.fetchrow(f"SELECT {aggregate(proof)} FROM {rows}"))
+            return await digest_rows(self._connection, proof, f"FROM {rows}")
 
     async def digest_load(self, table: TableName, proof: DigestMethod, load: LoadRef) -> Digest:
         """Digest of just the rows that one load wrote."""
         with translated(f"computing the digest of load {load.load} of {table}"):
             rows = await own_rows(self._connection, table)
-            return _digest(
-                await self._connection.fetchrow(
-                    f"SELECT {aggregate(proof)} FROM {rows} WHERE xmin IN ({self._ledger.transactions()})",
-                    load.job_id,
-                    load.table_id,
-                    load.load,
-                )
-            )
+            written = f"FROM {rows} WHERE xmin IN ({self._ledger.transactions()})"
+            return await digest_rows(self._connection, proof, written, load.job_id, load.table_id, load.load)
 
     async def differing_batches(self, table: TableName, proof: DigestMethod, load: LoadRef) -> list[BatchDifference]:
         """Batches whose rows are not as recorded, rows of no batch last."""
+        batches = (
+            "SELECT number AS sterna_number, transaction_id::xid AS sterna_transaction, rows AS sterna_rows, "
+            f"digest AS sterna_digest FROM {self._ledger.sql} "
+            "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0"
+        )
+        named = (load.job_id, load.table_id, load.load)
         with translated(f"comparing the batches of {table}"):
-            rows = await own_rows(self._connection, table)
-            records = await self._connection.fetch(
-                "WITH batches AS (SELECT number, rows, digest, transaction_id::xid AS transaction "
-                f"FROM {self._ledger.sql} WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0), "
-                f"found AS (SELECT batches.number, count(*) AS rows, sum(hash) AS digest FROM "
-                f"(SELECT xmin AS transaction, {row_hash(proof)} AS hash FROM {rows}) AS hashed "
-                "LEFT JOIN batches USING (transaction) GROUP BY batches.number) "
-                "SELECT coalesce(batches.number, found.number) AS number, batches.rows, batches.digest, "
-                "found.rows AS found_rows, found.digest AS found_digest "
-                "FROM batches FULL JOIN found ON batches.number = found.number ORDER BY 1 NULLS LAST",
-                load.job_id,
-                load.table_id,
-                load.load,
-            )
+            async with self._connection.transaction(isolation="repeatable_read", readonly=True):
+                rows = await own_rows(self._connection, table)
+                recorded = await self._connection.fetch(f"{batches} ORDER BY 1", *named)
+                joined = (
+                    f"FROM {rows} AS sterna_table LEFT JOIN ({batches}) AS sterna_batches "
+                    "ON sterna_transaction = sterna_table.xmin"
+                )
+                found = await digest_groups(self._connection, proof, joined, "coalesce(sterna_number, -1)", *named)
+        expected = {record[0]: digest_of(record[2:]) for record in recorded}
         differences = [
-            BatchDifference(
-                number=record["number"],
-                expected=_digest((record["rows"] or 0, record["digest"] or 0)),
-                found=_digest((record["found_rows"] or 0, record["found_digest"] or 0)),
-            )
-            for record in records
+            BatchDifference(number=number, expected=digest, found=found.get(str(number), Digest()))
+            for number, digest in expected.items()
         ]
+        differences.append(BatchDifference(number=None, expected=Digest(), found=found.get("-1", Digest())))
         return [difference for difference in differences if difference.expected != difference.found]
 
     async def batch_hashes(
@@ -81,14 +81,18 @@ class PostgresProof:
         )
         with translated(f"hashing rows of {table}"):
             rows = await own_rows(self._connection, table)
-            found = await self._connection.fetch(
-                f"SELECT {row_hash(proof)} AS hash, count(*) FROM {rows} WHERE {condition} GROUP BY 1",
-                load.job_id,
-                load.table_id,
-                load.load,
-            )
-        return {record[0]: record[1] for record in found}
+            written = f"FROM {rows} WHERE {condition}"
+            return await count_hashes(self._connection, proof, written, load.job_id, load.table_id, load.load)
 
+    async def table_hashes(self, table: TableName, proof: DigestMethod) -> AsyncIterator[Sequence[int]]:
+        """The hash of every row, in parts and in no order."""
+        with translated(f"hashing rows of {table}"):
+            rows = await own_rows(self._connection, table)
+            async for part in hash_parts(self._connection, proof, f"FROM {rows}"):
+                yield part
 
-def _digest(record: Any) -> Digest:
-    return Digest(rows=record[0], total=str(int(record[1]) % 2**64))
+    async def example_rows(self, table: TableName, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
+        """One row for each hash, as column → text."""
+        with translated("fetching example rows"):
+            rows = await own_rows(self._connection, table)
+            return await find_examples(self._connection, proof, f"FROM {rows}", hashes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from connectors.arrow_text import CsvReader
-from connectors.base import AnyRange, Credentials, DigestMethod, RowReader, Selection
+from connectors.base import RowReader
+from connectors.contract import AnyRange, Credentials, DigestMethod, Selection
+from connectors.postgres import interchange
+from connectors.postgres.copying import copy_batches, copy_format
 from connectors.postgres.errors import translated
-from connectors.postgres.hashing import aggregate, readable, row_hash
 from connectors.postgres.options import PostgresOptions
+from connectors.postgres.row_digests import count_hashes, digest_rows, find_examples
 from connectors.postgres.session import open_session
 from connectors.postgres.snapshot import split_id
-from connectors.postgres.sql import identifier, identifiers, literal, qualified
+from connectors.postgres.sql import identifier, literal, qualified
 from core.errors import InvalidConfiguration, SnapshotGone
 from core.schema import Digest, KeyRange, PageRange
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PART_BYTES = 2 * 1024 * 1024
-HASH = "sterna_row_hash"  # beside columns that may well be called hash
 
 
 @asynccontextmanager
@@ -53,38 +52,22 @@ class PostgresReader(RowReader):
     async def read_arrow(
         self, selection: Selection, rows: AnyRange, sink: Callable[[pa.RecordBatch], Awaitable[None]]
     ) -> None:
-        """Parses COPY's csv in a thread, a part at a time, while the server goes on filling the socket."""
+        """By COPY's csv."""
         parser = CsvReader(selection.columns, [_type_of(selection, name) for name in selection.columns])
-        part: list[bytes] = []
-        size = 0
-
-        async def flush() -> None:
-            nonlocal part, size
-            whole, part, size = b"".join(part), [], 0
-            for batch in await asyncio.to_thread(parser.parse, whole):
-                await sink(batch)
-
-        async def collect(piece: bytes) -> None:
-            nonlocal size
-            part.append(bytes(piece))
-            size += len(piece)
-            if size >= PART_BYTES:
-                await flush()
-
         with translated(f"reading {selection.table.name}"):
             await self._check(selection, rows)
-            await self._connection.copy_from_query(select(selection, rows), output=collect, format="csv")
-        if part:
-            await flush()
+            await copy_batches(self._connection, select(selection, rows), parser, sink)
 
     async def read_native(self, selection: Selection, rows: AnyRange, sink: Callable[[bytes], Awaitable[None]]) -> int:
         """Passes on what COPY sends, untouched."""
+        spoken, null = copy_format(selection.native_format, as_text=selection.as_text)
         with translated(f"reading {selection.table.name}"):
             await self._check(selection, rows)
             status = await self._connection.copy_from_query(
                 select(selection, rows),
                 output=sink,  # type: ignore[arg-type]  # the stubs want a Coroutine, the driver awaits anything
-                format="text" if selection.as_text else "binary",
+                format=spoken,
+                null=null,
             )
         return int(status.rsplit(" ", 1)[1])
 
@@ -95,24 +78,19 @@ class PostgresReader(RowReader):
     async def digest(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> Digest:
         """Count and sum of row hashes over the range."""
         with translated(f"computing the digest of {selection.table.name}"):
-            count, total = await self._connection.fetchrow(  # type: ignore[misc]
-                f"SELECT {aggregate(proof)} {source(selection, rows)}"
-            )
-        return Digest(rows=count, total=str(int(total) % 2**64))
+            return await digest_rows(self._connection, proof, source(selection, rows))
 
     async def row_hashes(self, selection: Selection, rows: AnyRange, proof: DigestMethod) -> dict[int, int]:
         """How often each row hash occurs in the range."""
         with translated(f"hashing rows of {selection.table.name}"):
-            found = await self._connection.fetch(
-                f"SELECT {row_hash(proof)} AS hash, count(*) {source(selection, rows)} GROUP BY 1"
-            )
-        return {record[0]: record[1] for record in found}
+            return await count_hashes(self._connection, proof, source(selection, rows))
 
     async def example_rows(
         self, selection: Selection, rows: AnyRange, proof: DigestMethod, hashes: Sequence[int]
     ) -> list[dict[str, Any]]:
         """One row for each hash, as column → text."""
-        return await fetch_examples(self._connection, source(selection, rows), proof, hashes)
+        with translated("fetching example rows"):
+            return await find_examples(self._connection, proof, source(selection, rows), hashes)
 
     async def count(self, selection: Selection) -> int:
         """All rows that the selection's predicate admits, through the table itself and not its ranges."""
@@ -120,21 +98,6 @@ class PostgresReader(RowReader):
         with translated(f"counting {selection.table.name}"):
             counted: int = await self._connection.fetchval(f"SELECT count(*) FROM {_relation(selection)}{condition}")
         return counted
-
-
-async def fetch_examples(
-    connection: asyncpg.Connection[Any], from_clause: str, proof: DigestMethod, hashes: Sequence[int]
-) -> list[dict[str, Any]]:
-    """One row for each hash out of a FROM clause, as column → text."""
-    columns = ", ".join(f"{readable(column)} AS {identifier(column.name)}" for column in proof.columns)
-    with translated("fetching example rows"):
-        found = await connection.fetch(
-            f"SELECT DISTINCT ON ({HASH}) * FROM "
-            f"(SELECT {row_hash(proof)} AS {HASH}, {columns} {from_clause}) AS hashed "
-            f"WHERE {HASH} = ANY($1::bigint[])",
-            list(hashes),
-        )
-    return [{name: value for name, value in record.items() if name != HASH} for record in found]
 
 
 async def check_query(connection: asyncpg.Connection[Any], selection: Selection, rows: AnyRange) -> None:
@@ -152,7 +115,13 @@ async def check_query(connection: asyncpg.Connection[Any], selection: Selection,
 
 def select(selection: Selection, rows: AnyRange) -> str:
     """The query that reads one range."""
-    return f"SELECT {identifiers(selection.columns)} {source(selection, rows)}"
+    columns = ", ".join(_selected(selection, name) for name in selection.columns)
+    return f"SELECT {columns} {source(selection, rows)}"
+
+
+def _selected(selection: Selection, name: str) -> str:
+    column = selection.table.column(name) if selection.interchange else None
+    return identifier(name) if column is None else interchange.copied(column)
 
 
 def source(selection: Selection, rows: AnyRange) -> str:
@@ -192,4 +161,6 @@ def _predicate(where: str) -> str:
 
 def _type_of(selection: Selection, name: str) -> str:
     column = selection.table.column(name)
-    return column.type if column else "text"
+    if column is None:
+        return "text"
+    return column.value.spelled if selection.interchange else column.type

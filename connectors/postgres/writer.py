@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from connectors.arrow_text import batch_to_csv
-from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.contract import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.postgres.copying import Format, copy_format
 from connectors.postgres.errors import translated
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.sql import identifier, identifiers, qualified
 from core.errors import DataMismatch, DataRejected, InvalidConfiguration
+from core.schema import TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 INCOMING = "sterna_incoming"
-CopyFormat = Literal["text", "csv", "binary"]
 
 
 class PostgresWriter:
@@ -32,8 +33,9 @@ class PostgresWriter:
     async def load_native(
         self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
     ) -> Loaded:
-        """From COPY's own bytes."""
-        return await self._load(target, entry, _counted(parts, progress), "text" if target.as_text else "binary")
+        """From COPY's own bytes, or from csv of interchange text."""
+        spoken, null = copy_format(target.native_format, as_text=target.as_text)
+        return await self._load(target, entry, _counted(parts, progress), spoken, null)
 
     async def load_arrow(
         self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
@@ -42,7 +44,12 @@ class PostgresWriter:
         return await self._load(target, entry, _counted(_as_csv(parts), progress), "csv")
 
     async def _load(
-        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], copy_format: CopyFormat
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        parts: AsyncIterator[bytes],
+        spoken: Format,
+        null: str | None = None,
     ) -> Loaded:
         with translated(f"loading batch {entry.number} into {target.table}"):
             async with self._connection.transaction():
@@ -50,9 +57,9 @@ class PostgresWriter:
                 if recorded is not None:
                     return Loaded(digest=recorded, repeated=True)
                 if target.upsert_keys:
-                    written = await self._upsert(target, parts, copy_format)
+                    written = await self._upsert(target, parts, spoken, null)
                 else:
-                    written = await self._copy(target.table.schema_name, target.table.name, target, parts, copy_format)
+                    written = await self._copy(target.table, target, parts, spoken, null)
                 if written != entry.digest.rows:
                     raise DataMismatch(
                         f"batch {entry.number} of {target.table}: {entry.digest.rows} rows were extracted, "
@@ -62,21 +69,31 @@ class PostgresWriter:
         return Loaded(digest=entry.digest, repeated=False)
 
     async def _copy(
-        self, schema: str | None, table: str, target: LoadTarget, parts: AsyncIterator[bytes], copy_format: CopyFormat
+        self,
+        table: TableName,
+        target: LoadTarget,
+        parts: AsyncIterator[bytes],
+        spoken: Format,
+        null: str | None,
     ) -> int:
         status = await self._connection.copy_to_table(
-            table, schema_name=schema, columns=list(target.columns), source=parts, format=copy_format
+            table.name,
+            schema_name=table.schema_name or None,
+            columns=list(target.columns),
+            source=parts,
+            format=spoken,
+            null=null,
         )
         return int(status.rsplit(" ", 1)[1])
 
-    async def _upsert(self, target: LoadTarget, parts: AsyncIterator[bytes], copy_format: CopyFormat) -> int:
+    async def _upsert(self, target: LoadTarget, parts: AsyncIterator[bytes], spoken: Format, null: str | None) -> int:
         """By way of a temporary table that ends with the transaction."""
         columns = identifiers(target.columns)
         await self._connection.execute(
             f"CREATE TEMPORARY TABLE {INCOMING} ON COMMIT DROP AS "
             f"SELECT {columns} FROM {qualified(target.table)} WITH NO DATA"
         )
-        await self._copy(None, INCOMING, target, parts, copy_format)
+        await self._copy(TableName(schema_name="", name=INCOMING), target, parts, spoken, null)
         changes = ", ".join(f"{name} = excluded.{name}" for name in await self._updatable(target))
         try:
             status = await self._connection.execute(

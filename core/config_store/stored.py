@@ -7,8 +7,8 @@ from datetime import datetime
 
 from pydantic import Field
 
+from core.base_model import Model
 from core.job_spec import JobSpec, JobStatus, TableSpec
-from core.schema import Model
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import httpx
@@ -26,6 +27,20 @@ async def test_connectors_are_listed_with_capabilities_and_schemas(api: httpx.As
     assert by_type["POSTGRES"]["capabilities"]["writes"] is True
     assert {"host", "port", "database", "sslMode"} <= by_type["POSTGRES"]["optionsSchema"]["properties"].keys()
     assert "serviceName" in by_type["ORACLE"]["optionsSchema"]["properties"]
+    assert {"MYSQL", "SNOWFLAKE", "SQLITE", "DUCKDB", "SQLALCHEMY"} <= by_type.keys()
+
+
+async def test_a_connector_without_its_driver_is_listed_with_what_installs_it(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith(("connectors.mysql", "pymysql"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    listed = (await api.get("/api/connectors")).json()["connectors"]
+    mysql = next(connector for connector in listed if connector["type"] == "MYSQL")
+    assert mysql["capabilities"] is None
+    assert "sterna[mysql]" in mysql["reason"]
+    assert mysql["optionsSchema"]["properties"]
 
 
 async def test_transformations_are_listed_with_schemas(api: httpx.AsyncClient) -> None:

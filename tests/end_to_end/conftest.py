@@ -40,7 +40,7 @@ def breakable_stack() -> Iterator[LocalStack]:
         Path(folder).chmod(0o755)
         with LocalStack(
             Path(folder) / "stack",
-            stages=("control", "extract", "load", "load", "validate"),
+            stages=("control", "extract", "transform", "load", "load", "validate"),
             temporal_options=("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=300"),
             restart_dead=False,
         ) as running:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from api.plan_text import plan_lines
 from tests.end_to_end.conftest import Databases, Jobs
 
 
@@ -40,3 +45,29 @@ def test_a_plan_against_an_unreachable_host_says_which(databases: Databases, job
     response = jobs.http.post("/api/jobs/plan", json=spec)
     assert response.status_code == 503
     assert "127.0.0.1:1" in response.json()["detail"]
+
+
+def test_a_scanned_plan_counts_what_does_not_fit_and_moves_nothing(
+    databases: Databases, jobs: Jobs, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.sqlite"
+    with closing(sqlite3.connect(file)) as source, source:
+        source.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, born DATE, name VARCHAR(40))")
+        source.execute("INSERT INTO people VALUES (1, '2024-02-29', 'Ann'), (2, '2024-02-30', 'Bob'), (3, NULL, 'Cy')")
+    spec = databases.spec([{"sourceTable": "people"}]) | {"source": {"type": "SQLITE", "path": str(file)}}
+    response = jobs.http.post("/api/jobs/plan?scan=true", json=spec)
+
+    assert response.status_code == 200, response.text
+    plan = response.json()
+    table = plan["tables"][0]
+    assert (table["destination"], plan["problems"]) == ("public.people", [])
+    assert table["scan"]["rows"] == 3
+    found = table["scan"]["violations"]
+    assert [(known["column"], known["limit"], known["count"], known["example"]) for known in found] == [
+        ("born", "syntax", 1, "2024-02-30")
+    ]
+    assert any("consistency is batch" in warning for warning in table["warnings"])
+    lines = list(plan_lines(plan))
+    assert "    born: 1 value that is no value of the column's type, e.g. '2024-02-30'" in lines
+    with databases.connect_destination() as destination:
+        assert destination.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from connectors.arrow_text import CsvReader
-from connectors.base import DigestColumn
 from connectors.canonical import canonical_text, digest_batch
+from connectors.contract import DigestColumn
 from core.errors import DataRejected, Defect
 from core.schema import Digest
 from deploy.local.postgres_server import PostgresServer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from api.cli import Exit, plan_lines
+from api.cli import Exit
 from api.client import ApiProblem, server_sent_data
 from deploy.cli import app
 from deploy.local.postgres_server import free_port
@@ -47,37 +47,6 @@ def test_events_are_read_and_comments_are_not() -> None:
     stream = [": keep-alive", "", "event: progress", "data: {", "data: }", "", "event: other", "data: 1", ""]
     stream += ["id: 4", "event: done", "data: 2", "", "event: progress", "data: cut off"]
     assert list(server_sent_data(iter(stream))) == ["{\n}", "2"]
-
-
-def test_a_plan_reads_as_lines() -> None:
-    exact = {"destination": "id", "sourceType": "bigint", "destinationType": "bigint", "verdict": "EXACT"}
-    converted = {"destination": "n", "sourceType": "integer", "destinationType": "numeric", "verdict": "CONVERT"}
-    answer = {
-        "tables": [
-            {
-                "source": "shop.users",
-                "destination": "shop.CUSTOMERS",
-                "estimatedRows": 1000,
-                "estimatedBytes": 5_000_000,
-                "batches": 3,
-                "columns": [exact, converted],
-                "ddl": ["CREATE TABLE x ()"],
-                "warnings": ["slow"],
-                "notCarried": [{"kind": "trigger", "object": "t", "reason": "not moved"}],
-            }
-        ],
-        "problems": [{"table": "shop.gone", "reason": "it does not exist"}],
-        "notCarried": [{"kind": "view", "object": "shop.v", "reason": "views are not moved"}],
-    }
-    assert list(plan_lines(answer)) == [
-        "shop.users → shop.CUSTOMERS: about 1,000 rows, 5.0 MB, 3 batches",
-        "  n: integer becomes numeric, CONVERT",
-        "  CREATE TABLE x ();",
-        "  warning: slow",
-        "  not carried: trigger t: not moved",
-        "shop.gone cannot begin: it does not exist",
-        "not carried: view shop.v: views are not moved",
-    ]
 
 
 def test_nobody_at_the_address_is_its_own_exit_status() -> None:

@@ -11,8 +11,8 @@ import pytest
 from activities.transformations.base import TransformedColumn
 from activities.transformations.chain import bind_chain
 from connectors.arrow_text import CsvReader, batch_to_csv
-from connectors.base import DigestColumn
 from connectors.canonical import digest_batch
+from connectors.contract import DigestColumn
 from connectors.postgres.session import EXACT_SETTINGS
 from core.job_spec import TransformationSpec
 from core.schema import Column

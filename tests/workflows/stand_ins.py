@@ -76,6 +76,7 @@ class StandIns:
     client: Client
     tables: list[TableEntry] = field(default_factory=lambda: [entry()])
     options: JobOptions = field(default_factory=JobOptions)
+    exports_snapshot: bool = True
     hooks: dict[str, Hook] = field(default_factory=dict)
     calls: list[tuple[str, Any]] = field(default_factory=list)
     prefix: str = field(default_factory=lambda: f"test-{uuid4().hex[:8]}")
@@ -104,7 +105,7 @@ class StandIns:
             destination=endpoint("destination"),
             options=self.options,
             priority=5,
-            exports_snapshot=True,
+            exports_snapshot=self.exports_snapshot,
             tables=tables,
         )
 
@@ -148,7 +149,11 @@ class StandIns:
     @activity.defn
     async def load_batches(self, given: LoadInput) -> LoadedBatches:
         await self._called(given)
-        return LoadedBatches(digest=sum((batch.digest for batch in given.batches), Digest()), bytes=1)
+        return LoadedBatches(
+            digest=sum((batch.digest for batch in given.batches), Digest()),
+            bytes=1,
+            changed={"c": {"characters": len(given.batches)}},
+        )
 
     @activity.defn
     async def count_source(self, given: CountInput) -> int:

@@ -39,6 +39,16 @@ async def test_a_job_runs_to_its_certificate(stand_ins: StandIns) -> None:
     assert statuses(stand_ins) == [JobStatus.ACTIVE, JobStatus.COMPLETED]
 
 
+async def test_a_source_without_a_snapshot_is_read_without_one(stand_ins: StandIns) -> None:
+    stand_ins.exports_snapshot = False
+    async with stand_ins.serving():
+        progress = await (await stand_ins.start_job()).result()
+    assert progress.status == JobStatus.COMPLETED
+    assert stand_ins.of("keep_snapshot") == []
+    assert {given.snapshot for given in stand_ins.of("extract_batches")} == {None}
+    assert stand_ins.of("validate_table")[0].snapshot is None
+
+
 async def test_commands_that_come_while_the_job_closes_change_nothing(stand_ins: StandIns) -> None:
     door = stand_ins.hooks["record_outcome"] = Door()
     async with stand_ins.serving():

@@ -56,6 +56,14 @@ async def test_batches_left_over_by_an_earlier_execution_survive_another_parking
     assert stand_ins.of("begin_load") == []
 
 
+async def test_changed_values_that_were_counted_before_parking_are_counted_on(stand_ins: StandIns) -> None:
+    async with stand_ins.serving():
+        left_over = [BatchSpan(first=5, count=1)]
+        state = {"next_batch": 6, "unfinished": left_over, "changed": {"c": {"characters": 4}, "d": {"years": 1}}}
+        await asyncio.wait_for((await start(stand_ins, **state)).result(), SECONDS)
+    assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 5}, "d": {"years": 1}}
+
+
 async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(stand_ins: StandIns) -> None:
     async def gone(given: Any) -> None:
         if given.snapshot.epoch == 1 and given.span.first == 3:
@@ -71,6 +79,7 @@ async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(sta
     anew = [given for given in stand_ins.of("extract_batches") if given.snapshot.epoch == 2]
     assert sorted(given.span.first for given in anew) == list(range(6))
     assert {given.load for given in anew} == {2}
+    assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 6}}
 
 
 async def test_a_newer_snapshot_counts_before_the_old_one_is_missed(stand_ins: StandIns) -> None:
@@ -146,6 +155,7 @@ async def test_a_staged_batch_that_is_gone_is_extracted_again(stand_ins: StandIn
         result = await asyncio.wait_for((await start(stand_ins)).result(), SECONDS)
     assert (result.status, result.rows) == (TableStatus.COMPLETED, 6)
     assert sorted(extracted(stand_ins)) == [0, 1, 2, 2, 3, 4, 5]
+    assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 6}}
 
 
 async def test_no_more_batches_are_in_flight_than_the_job_allows(stand_ins: StandIns) -> None:

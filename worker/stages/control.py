@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from activities.certificate import CertificateActivities
 from activities.plan import PlanActivities
 from activities.preflight import PreflightActivities
+from activities.resources.data_scan import DataScan
 from activities.resources.evidence import Evidence
 from activities.resources.reachability import Reachability
+from activities.resources.row_changes import RowChanges
 from activities.resources.staging import LocalStaging
 from activities.resources.survey import Survey
 from activities.snapshot import SnapshotActivities
@@ -47,10 +49,11 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     reachability = Reachability(parts.connections)
     survey = Survey(parts.connections, bind_chain)
     evidence = Evidence(parts.documents, parts.routes)
-    preflight = PreflightActivities(store, parts.connections, reachability, survey, parts.routes, evidence)
+    preflight = PreflightActivities(store, reachability, survey, parts.routes, evidence)
     status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
     certificate = CertificateActivities(store, evidence, parts.connections)
-    plan = PlanActivities(reachability, survey, parts.documents)
+    data_scan = DataScan(parts.connections, parts.routes, RowChanges(parts.routes))
+    plan = PlanActivities(reachability, survey, data_scan, parts.documents)
     return [
         preflight.check_connections,
         preflight.survey_tables,

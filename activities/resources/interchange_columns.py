@@ -1,0 +1,212 @@
+"""Columns between databases of different kinds: interchange text, judged by what the destination can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activities.resources.planned_table import ColumnPlan, Draft, PlansColumns, match_existing, shaped_schema
+from activities.transformations.base import TransformedColumn
+from connectors.base import CreatesTables, WritesRows
+from connectors.contract import CANONICAL_DIGEST, CSV_INTERCHANGE
+from core.job_spec import JobOptions
+from core.limit_words import beyond, change
+from core.route import ColumnRoute
+from core.schema import Capabilities, Column, TableDdl, TableName, TableSchema
+from core.value_type import Arrival, Limit, ValueType
+
+ANY_TEXT = ("text", "char", "other")
+"""Kinds of which every text is a value."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One column with what the destination says of it."""
+
+    route: ColumnRoute
+    label: str
+    accepted: bool
+    refusal: str = ""
+
+
+class InterchangeColumns(PlansColumns):
+    """The destination says of each column how its values arrive; what it cannot hold is refused or accepted by name."""
+
+    def __init__(
+        self,
+        options: JobOptions,
+        capabilities: tuple[Capabilities, Capabilities],
+        destination: WritesRows,
+        creator: CreatesTables,
+    ) -> None:
+        self._options = options
+        self._source_can, self._destination_can = capabilities
+        self._destination = destination
+        self._creator = creator
+
+    def before(self, column: Column) -> TransformedColumn:
+        """Its type as transformations read it."""
+        return TransformedColumn.of_interchange(column)
+
+    def plan(self, draft: Draft) -> ColumnPlan:
+        """See PlansColumns. Refused columns are named, all of them, and stay in the plan."""
+        shaped = self._shape(draft)
+        judged = self._judge(draft, shaped)
+        native = self._native_format(draft, judged)
+        return ColumnPlan(
+            columns=[column.route for column in judged],
+            shaped=shaped,
+            path="native" if native else "arrow",
+            native_format=native,
+            interchange=True,
+            digest_algorithm=CANONICAL_DIGEST,
+            warnings=self._warnings(draft, judged),
+            refusals=[column.refusal for column in judged if column.refusal],
+        )
+
+    def ddl(self, draft: Draft, shaped: Sequence[Column], others: Sequence[Draft]) -> TableDdl:
+        """See PlansColumns. An existing table keeps its own keys: its foreign keys are dropped for the load and built
+        again, its identities set past the data; nothing is added."""
+        schema, table = shaped_schema(draft, shaped), draft.table
+        if table.existing is not None:
+            return self._completion(draft, schema, table.existing)
+        return self._creator.table_ddl(schema, table.destination_name, draft.renames, *_renames(draft, schema, others))
+
+    def _shape(self, draft: Draft) -> list[Column]:
+        """The columns as the transformations leave them, under their destination names."""
+        shaped = []
+        for step, name in zip(draft.chain.columns, draft.names, strict=True):
+            origin = draft.table.source.column(step.source) if step.source is not None else None
+            if origin is not None and not step.values_changed:
+                shaped.append(origin.model_copy(update={"name": name}))
+                continue
+            shaped.append(
+                Column(
+                    name=name,
+                    type=step.type,
+                    nullable=origin is None or origin.nullable,
+                    comment=origin.comment if origin else None,
+                    value=ValueType.parse(step.type),
+                )
+            )
+        return shaped
+
+    def _judge(self, draft: Draft, shaped: Sequence[Column]) -> list[_Judged]:
+        existing: list[Column] | list[None] = [None] * len(shaped)
+        if draft.table.existing is not None:
+            blind = self._destination_can.ignores_case != "nothing"
+            existing = match_existing(draft.table, [column.name for column in shaped], blind=blind)
+        keys = draft.table.source.key_columns()
+        return [
+            self._judge_column(draft, step, column, found, key=step.source in keys)
+            for step, column, found in zip(draft.chain.columns, shaped, existing, strict=True)
+        ]
+
+    def _judge_column(
+        self, draft: Draft, step: TransformedColumn, column: Column, existing: Column | None, *, key: bool
+    ) -> _Judged:
+        arrival = self._destination.arrival(column, existing, key=key)
+        name = existing.name if existing is not None else column.name
+        label = f"{draft.table.destination_name}.{name}"
+        accepted = label in self._options.accept_lossy
+        limits = list(arrival.limits)
+        if self._source_can.loosely_typed:
+            limits = _declared_limits(arrival.value) + limits
+        if accepted:
+            limits = [limit.model_copy(update={"refuse": False}) for limit in limits]
+        route = ColumnRoute.model_validate(
+            {
+                "source": step.source,
+                "destination": name,
+                "source_type": column.type,
+                "destination_type": arrival.type,
+                "form": arrival.value.digest_form,
+                "verdict": arrival.verdict,
+                "reason": arrival.reason,
+                "value": arrival.value,
+                "limits": limits,
+            }
+        )
+        return _Judged(route, label, accepted, _refusal(label, column, arrival, accepted))
+
+    def _native_format(self, draft: Draft, judged: Sequence[_Judged]) -> str:
+        """The bulk format that both sides have, where no value needs a look on its way; '' where some does."""
+        shared = CSV_INTERCHANGE in self._source_can.native_formats and (
+            CSV_INTERCHANGE in self._destination_can.native_formats
+        )
+        if not shared or draft.chain.needs_values or any(map(_needs_a_look, judged)):
+            return ""
+        return CSV_INTERCHANGE
+
+    def _warnings(self, draft: Draft, judged: Sequence[_Judged]) -> list[str]:
+        warnings = []
+        for column in judged:
+            origin = draft.table.source.column(column.route.source) if column.route.source else None
+            if origin is not None and origin.zone_lost:
+                warnings.append(f"{column.label}: of the time zone only the instant arrives ({origin.type})")
+            for limit in column.route.limits:
+                if not limit.refuse:
+                    warnings.append(
+                        f"{column.label}: a value that {beyond(limit)} is changed and counted: {change(limit)}"
+                    )
+        return warnings
+
+    def _completion(self, draft: Draft, schema: TableSchema, existing: TableSchema) -> TableDdl:
+        own_names = {column.name: column.name for column in existing.columns}
+        own = self._creator.table_ddl(existing, existing.name, own_names, {}, {})
+        counted = {column.name for column in existing.columns if column.identity is not None}
+        counted |= {sequence.column for sequence in existing.sequences}
+        renames = draft.renames
+        advanced = schema.model_copy(
+            update={"sequences": [known for known in schema.sequences if renames.get(known.column) in counted]}
+        )
+        made = self._creator.table_ddl(advanced, draft.table.destination_name, renames, *_renames(draft, schema, []))
+        return TableDdl(
+            table=existing.name, foreign_keys=own.foreign_keys, sequences=made.sequences, not_carried=made.not_carried
+        )
+
+
+def _renames(
+    draft: Draft, schema: TableSchema, others: Sequence[Draft]
+) -> tuple[dict[TableName, TableName], dict[TableName, dict[str, str]]]:
+    """What the job's tables and their columns are called, and those that its foreign keys name beyond the job."""
+    naming = draft.naming
+    tables = {key.referenced: naming.carried_table(key.referenced) for key in schema.foreign_keys}
+    columns = {
+        key.referenced: {name: naming.carried(name) for name in key.referenced_columns} for key in schema.foreign_keys
+    }
+    tables |= {other.table.source.name: other.table.destination_name for other in others}
+    columns |= {other.table.source.name: other.renames for other in others}
+    return tables, columns
+
+
+def _declared_limits(value: ValueType) -> list[Limit]:
+    """What the declared type promises and a loosely typed source does not enforce."""
+    limits = [] if value.kind in ANY_TEXT else [Limit(kind="syntax")]
+    if value.kind == "decimal" and value.precision is not None:
+        limits.append(Limit(kind="digits", precision=value.precision, scale=value.scale))
+    if value.kind in ("text", "char") and value.length is not None:
+        limits.append(Limit(kind="characters", high=value.length))
+    return limits
+
+
+def _needs_a_look(column: _Judged) -> bool:
+    if column.route.form == "json" or (column.accepted and column.route.limits):
+        return True
+    return any(not limit.loud or not limit.refuse for limit in column.route.limits)
+
+
+def _refusal(label: str, column: Column, arrival: Arrival, accepted: bool) -> str:
+    """Why the column may not travel; '' where it may."""
+    reason = f": {arrival.reason}" if arrival.reason else ""
+    if arrival.verdict == "UNSUPPORTED":
+        return (
+            f"column {label} cannot be carried from {column.type} to {arrival.type or 'the destination'}{reason}. "
+            "Leave it out with the table's 'columns', or turn it into text with an EXPRESSION"
+        )
+    if arrival.verdict != "LOSSY" or accepted:
+        return ""
+    return (
+        f"column {label} is {arrival.type} at the destination, its source is {column.type}: values could change"
+        f'{reason}. Accept the loss with "acceptLossy": ["{label}"], or give the destination a wider column'
+    )

@@ -1,0 +1,177 @@
+"""What connectors are told and what they answer: plain data, without a driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.schema import Digest, KeyRange, PageRange, TableName, TableSchema, WholeTable
+from core.value_type import ValueType
+
+CANONICAL_DIGEST = "canonical-md5-60/1"
+"""The digest that every connector computes: 60 bits of the md5 of each row's canonical text, summed."""
+
+CSV_INTERCHANGE = "csv-interchange/1"
+"""A bulk format that several databases read and write themselves: interchange text as comma-separated UTF-8, no header,
+rows ended by a line feed. A value is quoted by `"` (doubled inside) or free of quotes, commas and line ends and not the
+word NULL; NULL is the unquoted word NULL. No escapes: a backslash is a backslash."""
+
+AnyRange = PageRange | KeyRange | WholeTable
+Progress = Callable[[int], None]
+"""Told the bytes moved since the last call; the caller heartbeats and thereby learns of cancellation."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A resolved secret. Lives in worker memory only; its repr shows nothing."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What a login found."""
+
+    product: str
+    version: str
+    user: str
+    database: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SnapshotTaken:
+    """A moment that other sessions can read while the keeper's session lives."""
+
+    id: str
+    taken_at: datetime
+    position: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows and columns of a source table to read, in which order of columns."""
+
+    table: TableSchema
+    columns: Sequence[str]
+    where: str | None = None
+    as_text: bool = False
+    """In the native format's text variant, for columns whose bytes mean something else elsewhere."""
+    interchange: bool = False
+    """Values as interchange text (core/value_type.py) rather than in the database's own text."""
+    native_format: str = ""
+    """Which of the connector's bulk formats `read_native` gives."""
+
+
+@dataclass(frozen=True)
+class DigestColumn:
+    """A column as the digest sees it. `form` as in `core.route.ColumnRoute.form`."""
+
+    name: str
+    form: str
+    value: ValueType | None = None
+    """What its interchange text stands for; None: the database's own text is hashed."""
+    native: str = ""
+    """The column's type in this database, where `value` is given."""
+
+
+@dataclass(frozen=True)
+class WrittenColumn:
+    """A destination column that interchange text arrives for."""
+
+    name: str
+    value: ValueType
+    native: str
+    """The column's type as the route has it."""
+
+
+@dataclass(frozen=True)
+class DigestMethod:
+    """How rows are hashed: the algorithm's name and the columns in the order in which they are hashed."""
+
+    algorithm: str
+    columns: tuple[DigestColumn, ...]
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What the ledger records about one batch, in the transaction that loads it."""
+
+    job_id: str
+    table_id: str
+    load: int
+    number: int
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class LoadRef:
+    """One load of one table, as the ledger knows it."""
+
+    job_id: str
+    table_id: str
+    load: int
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A batch that the ledger holds."""
+
+    number: int
+    digest: Digest
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class LoadTarget:
+    """Where rows go. `columns` in the order in which they arrive."""
+
+    table: TableName
+    columns: Sequence[str]
+    upsert_keys: Sequence[str] = ()
+    as_text: bool = False
+    """The native format's text variant arrives."""
+    written: Sequence[WrittenColumn] = ()
+    """As `columns`, where interchange text arrives."""
+    native_format: str = ""
+    """Which of the connector's bulk formats `load_native` gets."""
+
+
+@dataclass(frozen=True)
+class LoadBeginning:
+    """Who asks for a generation: the same token gets the same one."""
+
+    job_id: str
+    table_id: str
+    run: int
+    token: str
+
+
+@dataclass(frozen=True)
+class LoadGeneration:
+    """Answer to `begin_load`."""
+
+    load: int
+    rows_before: int
+    emptied: bool
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Outcome of one batch."""
+
+    digest: Digest
+    """As the ledger records it."""
+    repeated: bool
+    """The ledger row stood already: nothing was written."""
+
+
+@dataclass(frozen=True)
+class BatchDifference:
+    """A batch whose rows in the destination are not those that the ledger promises; number None: rows of no batch."""
+
+    number: int | None
+    expected: Digest
+    found: Digest

@@ -1,0 +1,30 @@
+"""Options of the MYSQL connector, importable without the driver."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from connectors.base import ConnectorOptions
+
+
+class MysqlOptions(ConnectorOptions):
+    """Where a MySQL or MariaDB server is and how to talk to it."""
+
+    host: str = Field(min_length=1)
+    """Host name or address."""
+    port: int = Field(default=3306, ge=1, le=65535)
+    database: str = Field(min_length=1)
+    """The schema of tables that are named without one; the ledger lies there."""
+    user: str | None = None
+    """Default: the user name that secretsRef gives."""
+    ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    ssl_ca: str | None = None
+    """File with the certificate authorities to trust, on the workers; default: the system's."""
+    connect_timeout: float = Field(default=8.0, gt=0)
+    """Seconds."""
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of the server."""
+        return self.host, self.port

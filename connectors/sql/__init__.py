@@ -1,0 +1,1 @@
+"""What databases that are reached through SQL and a blocking driver have in common: reading, loading, ledger, proof."""

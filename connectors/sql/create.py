@@ -1,0 +1,79 @@
+"""Executes DDL: schemas and tables before the load; keys, indexes, checks and foreign keys after it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from connectors.sql.errors import doing
+from connectors.sql.session import ObjectExists, SqlSession
+from core.errors import NotFound, Parks
+from core.schema import Statement, TableDdl
+
+QUOTED = r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)'
+ADD_FOREIGN_KEY = re.compile(
+    rf"(?P<table>ALTER TABLE {QUOTED}(?:\.{QUOTED})?) ADD CONSTRAINT (?P<name>{QUOTED}) FOREIGN KEY "
+)
+
+
+async def create(session: SqlSession, tables: Sequence[TableDdl]) -> dict[int, str]:
+    """Schemas and tables that are missing; what exists is left alone, whatever it looks like.
+
+    Statements commit one by one where the database has no transactional DDL, so all of a table's statements are run
+    even where the table exists: an earlier attempt may have died between two. Returns reasons by position for tables
+    that an operator must mend something for.
+    """
+    reasons = {}
+    for position, ddl in enumerate(tables):
+        try:
+            for statement in (*ddl.schemas, *ddl.tables):
+                await run(session, statement)
+        except Parks as error:
+            reasons[position] = str(error)
+    return reasons
+
+
+async def build(
+    open_session: Callable[[], AbstractAsyncContextManager[SqlSession]],
+    statements: Sequence[Statement],
+    parallel: int,
+) -> None:
+    """Post-load DDL, at most `parallel` statements at once, each in a session of its own. When one fails the others
+    still run, then its error is raised."""
+    slots = asyncio.Semaphore(max(parallel, 1))
+
+    async def run_alone(statement: Statement) -> None:
+        async with slots, open_session() as session:
+            await run(session, statement)
+
+    outcomes = await asyncio.gather(*map(run_alone, statements), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def drop_foreign_keys(session: SqlSession, keys: Sequence[Statement]) -> list[str]:
+    """By the names that these statements give them; returns the purposes of those that stood."""
+    dropped = []
+    for statement in keys:
+        added = ADD_FOREIGN_KEY.match(statement.sql)
+        if added is None:
+            continue
+        try:
+            with doing(f"dropping {statement.purpose}"):
+                await session.execute(f"{added['table']} DROP CONSTRAINT {added['name']}")
+        except NotFound:
+            continue
+        dropped.append(statement.purpose)
+    return dropped
+
+
+async def run(session: SqlSession, statement: Statement) -> None:
+    """One statement; what it would create may exist."""
+    with doing(f"building {statement.purpose}"):
+        try:
+            await session.execute(statement.sql)
+        except ObjectExists:
+            return

@@ -1,0 +1,86 @@
+"""Loads batches through one session: ledger row and rows in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.sql.errors import doing
+from connectors.sql.ledger import LedgerRowExists, SqlLedger
+from connectors.sql.session import SqlSession
+from core.errors import DataMismatch, Defect, InvalidConfiguration
+from core.schema import Digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class SqlWriter:
+    """Writes batches through a session that is closed, and thereby rolled back, when a method fails."""
+
+    def __init__(self, session: SqlSession, ledger: SqlLedger) -> None:
+        self._session = session
+        self._ledger = ledger
+
+    async def load_arrow(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[pa.RecordBatch], progress: Progress
+    ) -> Loaded:
+        """See WritesRows."""
+
+        async def insert() -> int:
+            taken = 0
+            async for rows in parts:
+                if rows.num_rows:
+                    taken += await self._session.insert(target, rows)
+                progress(rows.nbytes)
+            return taken
+
+        return await self._load(target, entry, insert)
+
+    async def load_native(
+        self, target: LoadTarget, entry: LedgerEntry, parts: AsyncIterator[bytes], progress: Progress
+    ) -> Loaded:
+        """See WritesRows."""
+
+        async def counted() -> AsyncIterator[bytes]:
+            async for part in parts:
+                yield part
+                progress(len(part))
+
+        return await self._load(target, entry, lambda: self._session.copy_in(target, counted()))
+
+    async def _load(self, target: LoadTarget, entry: LedgerEntry, write: Callable[[], Awaitable[int]]) -> Loaded:
+        if target.upsert_keys:
+            raise InvalidConfiguration(
+                f"{target.table} cannot be loaded by upsert in this database", remedy="Use loadMode append or replace"
+            )
+        with doing(f"loading batch {entry.number} into {target.table}"):
+            recorded = await self._claim(target, entry)
+            if recorded is not None:
+                return Loaded(digest=recorded, repeated=True)
+            taken = await write()
+            if taken != entry.digest.rows:
+                raise DataMismatch(
+                    f"{entry.digest.rows} rows were extracted, the destination took {taken}",
+                    remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
+                )
+            await self._session.commit()
+        return Loaded(digest=entry.digest, repeated=False)
+
+    async def _claim(self, target: LoadTarget, entry: LedgerEntry) -> Digest | None:
+        """The transaction, with the batch's ledger row in it; or what the batch was recorded with, and none."""
+        await self._session.begin()
+        await self._session.hold_table(target.table, alone=False)
+        await self._session.end_predecessor(f"{entry.job_id}/{entry.table_id}/{entry.load}/{entry.number}")
+        try:
+            recorded = await self._ledger.claim(self._session, entry)
+        except LedgerRowExists:
+            await self._session.rollback()
+            recorded = await self._ledger.recorded(self._session, entry)
+            if recorded is None:
+                raise Defect(f"the ledger neither takes nor holds batch {entry.number}") from None
+            return recorded
+        if recorded is not None:
+            await self._session.rollback()
+        return recorded

@@ -1,0 +1,1 @@
+"""How each database is prepared behind its connector's back."""

@@ -1,0 +1,154 @@
+"""A job without Temporal: the real activities, called one after another as the workflow would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.ddl import DdlActivities
+from activities.extract import ExtractActivities
+from activities.load import LoadActivities
+from activities.resources.connections import Connections
+from activities.resources.difference_search import DifferenceSearch
+from activities.resources.evidence import Evidence
+from activities.resources.routes import Routes
+from activities.resources.row_changes import RowChanges
+from activities.resources.secrets import Secrets
+from activities.resources.staging import LocalStaging
+from activities.resources.survey import Survey, Surveyed
+from activities.transform import TransformActivities
+from activities.transformations.chain import bind_chain
+from activities.validate import ValidateActivities
+from connectors.conformance.harness import Harness
+from core.documents import DocumentStore
+from core.job_spec import JobSpec
+from core.models import (
+    BatchSpan,
+    ExtractInput,
+    FinishInput,
+    LoadInput,
+    LoadStart,
+    RoutesInput,
+    StagedBatches,
+    TransformInput,
+    ValidateInput,
+    ValidationResult,
+)
+from core.route import TableRoute
+from core.schema import Digest
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one table."""
+
+    route: TableRoute
+    result: ValidationResult
+    staged: StagedBatches
+
+
+class JobInProcess:
+    """Source and destination of two harnesses, documents and staging in a folder."""
+
+    def __init__(self, source: Harness, destination: Harness, folder: Path) -> None:
+        self._source, self._destination = source, destination
+        secrets = {"memory": lambda place: _secret({"source": source, "destination": destination}[place])}
+        self._connections = Connections(Secrets(secrets))
+        self._documents = DocumentStore(folder / "documents")
+        self._routes = Routes(self._documents)
+        self._staging = LocalStaging(folder / "staging")
+        self._activity = ActivityEnvironment()
+        self._job_id = f"job-{uuid4()}"
+
+    def spec(self, tables: list[Mapping[str, Any]], **options: Any) -> JobSpec:
+        """A job between the two."""
+        return JobSpec.model_validate(
+            {
+                "name": "in process",
+                "source": _side(self._source, "source"),
+                "destination": _side(self._destination, "destination"),
+                "tables": tables,
+                "options": {"consistency": "batch", **options},
+            }
+        )
+
+    async def survey(self, job: JobSpec) -> Surveyed:
+        """What preflight finds."""
+        assert isinstance(job.tables, list)
+        tables = {str(position): table for position, table in enumerate(job.tables)}
+        return await Survey(self._connections, bind_chain).look(self._job_id, 1, job, tables)
+
+    async def run(self, job: JobSpec) -> list[Outcome]:
+        """Moves and proves every table. Raises what an activity raises."""
+        surveyed = await self.survey(job)
+        assert surveyed.parked == []
+        references = [self._routes.write(route) for route in surveyed.routes]
+        ddl = DdlActivities(self._connections, self._routes)
+        prepared = await self._activity.run(
+            ddl.prepare_tables, RoutesInput(job_id=self._job_id, run=1, routes=references)
+        )
+        assert prepared.parked == {}
+        outcomes = [
+            await self._move(route, reference) for route, reference in zip(surveyed.routes, references, strict=True)
+        ]
+        built = await self._activity.run(
+            ddl.build_foreign_keys, RoutesInput(job_id=self._job_id, run=1, routes=references)
+        )
+        assert built.parked == {}
+        return outcomes
+
+    async def _move(self, route: TableRoute, reference: str) -> Outcome:
+        extract = ExtractActivities(self._connections, self._routes, self._staging)
+        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes))
+        load = LoadActivities(self._connections, self._routes, self._staging)
+        begun = await self._activity.run(load.begin_load, LoadStart(route=reference, token="token"))
+        staged = await self._activity.run(
+            extract.extract_batches,
+            ExtractInput(
+                route=reference,
+                load=begun.load,
+                span=BatchSpan(first=0, count=route.plan.batches),
+                snapshot=None,
+                digests=True,
+            ),
+        )
+        if route.path == "arrow":
+            staged = await self._activity.run(
+                transform.transform_batches,
+                TransformInput(route=reference, load=begun.load, batches=staged.batches, digests=True),
+            )
+        await self._activity.run(load.load_batches, LoadInput(route=reference, load=begun.load, batches=staged.batches))
+        await self._activity.run(
+            DdlActivities(self._connections, self._routes).finish_table, FinishInput(route=reference)
+        )
+        differences = DifferenceSearch(self._connections, self._routes, RowChanges(self._routes), self._documents)
+        evidence = Evidence(self._documents, self._routes)
+        validate = ValidateActivities(self._connections, self._routes, evidence, differences)
+        result = await self._activity.run(
+            validate.validate_table,
+            ValidateInput(
+                route=reference,
+                extracted=sum((batch.digest for batch in staged.batches), Digest()),
+                counted_rows=None,
+                begun=begun,
+                mode="checksum",
+                snapshot=None,
+                copies=1,
+            ),
+        )
+        return Outcome(route, result, staged)
+
+
+def _side(harness: Harness, word: str) -> dict[str, Any]:
+    secret = {"secretsRef": f"memory:{word}"} if harness.credentials.password is not None else {}
+    return {"type": harness.type_name, **harness.options, **secret}
+
+
+def _secret(harness: Harness) -> str:
+    return json.dumps({"username": harness.credentials.username, "password": harness.credentials.password})

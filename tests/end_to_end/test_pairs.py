@@ -1,0 +1,99 @@
+"""Jobs between engines of different kinds, each proved by Sterna and by a comparison that shares no code with it; the
+load worker is killed in the middle of every one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.stack import LocalStack
+from tests.conftest import NewDatabase
+from tests.end_to_end.conftest import Jobs
+from tests.end_to_end.engines import DuckdbEngine, Engine, PostgresEngine, SqliteEngine, make_rows
+from tests.end_to_end.observation import in_flight, open_client, staged, until
+
+ROWS = 12_000
+BATCH_ROWS = 300
+PAIRS = (
+    ("POSTGRES", "MYSQL"),
+    ("MYSQL", "POSTGRES"),
+    ("POSTGRES", "ORACLE"),
+    ("ORACLE", "POSTGRES"),
+    ("POSTGRES", "SNOWFLAKE"),
+    ("SQLITE", "POSTGRES"),
+    ("POSTGRES", "DUCKDB"),
+    ("MYSQL", "SQLALCHEMY"),
+)
+
+
+@pytest.fixture
+def jobs(breakable_stack: LocalStack) -> Jobs:
+    return Jobs(breakable_stack)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, tmp_path: Path, new_database: NewDatabase) -> Callable[[str], Engine]:
+    """Makes an empty place for the table in an engine; its server starts with the first use."""
+
+    def make(type_name: str) -> Engine:
+        if type_name == "SQLITE":
+            return SqliteEngine(tmp_path / "readings.sqlite")
+        if type_name == "DUCKDB":
+            return DuckdbEngine(tmp_path / "readings.duckdb")
+        if type_name == "POSTGRES":
+            server = request.getfixturevalue("postgres")
+            return PostgresEngine(server.port, server.user, new_database())
+        made: Engine = request.getfixturevalue(f"{type_name.lower()}_engine")
+        return made
+
+    return make
+
+
+async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple[int, int]:
+    """Kills the first load worker while it loads a batch of the table; the batches loaded by then, and all of them."""
+    table = until(lambda: next((found for found in jobs.progress(job_id)["tables"] if found["batchesDone"]), None))
+    workflow_id = f"migration/{job_id}/{table['tableId']}"
+    client = await open_client(stack)
+    deadline = time.monotonic() + 60
+    while "load_batches" not in await in_flight(client, workflow_id, stack.process("worker-load").pid):
+        assert time.monotonic() < deadline, "the worker has nothing to load"
+        await asyncio.sleep(0.02)
+    stack.kill("worker-load")
+    after = jobs.table(job_id, "")
+    return after["batchesDone"], after["batches"]
+
+
+@pytest.mark.parametrize(("source", "destination"), PAIRS, ids=lambda name: name.lower())
+async def test_a_killed_load_worker_loses_nothing_and_doubles_nothing_between_engines(
+    source: str, destination: str, engine: Callable[[str], Engine], jobs: Jobs, breakable_stack: LocalStack
+) -> None:
+    origin, arrival = engine(source), engine(destination)
+    rows = make_rows(ROWS)
+    origin.fill(rows)
+    job_id = jobs.post(job(origin, arrival, {"batchSize": BATCH_ROWS}, parallelBatches=4))
+    try:
+        done, batches = await kill_in_mid_table(breakable_stack, jobs, job_id)
+        assert 0 < done < batches
+        print(f"{source} → {destination}: killed worker-load in mid-load, {done} of {batches} batches loaded")
+    finally:
+        breakable_stack.restart("worker-load")
+    ended = jobs.wait(job_id, lambda found: found["status"] == "COMPLETED", seconds=120)
+    assert ended["tables"][0]["proved"], ended
+    assert arrival.rows() == rows
+    assert staged(breakable_stack, job_id) == []
+
+
+def job(origin: Engine, arrival: Engine, table: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """A job that moves the table of all these tests."""
+    return {
+        "name": "readings",
+        "source": origin.side(),
+        "destination": arrival.side(),
+        "tables": [{"sourceTable": origin.named, **table}],
+        "options": options,
+    }
