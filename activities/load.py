@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat, beating
+from activities.resources.refused_values import RefusedValues
 from connectors.base import WritesRows, capability
 from connectors.contract import LedgerEntry, LoadBeginning
 from core.changed_values import Changed, add_changed
+from core.errors import DataRejected
 from core.models import LoadBegun, LoadedBatches, LoadInput, LoadStart, StagedBatch
 from core.schema import Digest
 
@@ -55,7 +57,10 @@ class LoadActivities:
         total, changed, moved, repeated = Digest(), Changed(), 0, 0
         for batch in given.batches:
             async with beating():  # a trigger or a lock of someone else may hold up the server for long
-                loaded = await self._load_batch(route, given.load, batch)
+                try:
+                    loaded = await self._load_batch(route, given.load, batch)
+                except DataRejected as error:
+                    raise await RefusedValues(self._routes).explain(route, batch, self._staging, error) from error
             self._staging.delete(batch.staged)
             total += loaded.digest
             changed = add_changed(changed, batch.changed)

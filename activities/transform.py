@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat
+from activities.resources.refused_values import RefusedValues
 from core.changed_values import Changed, add_changed
 from core.errors import DataRejected, Defect
 from core.models import StagedBatch, StagedBatches, TransformInput
@@ -61,11 +62,7 @@ class TransformActivities:
         return StagedBatch(number=batch.number, staged=reference, digest=digest, bytes=staged.bytes, changed=changed)
 
     def _judged(self, route: TableRoute, number: int, change: Change, rows: pa.RecordBatch) -> ChangedRows:
-        """What is refused is kept as a document, because messages hold no values."""
         try:
             return change(rows)
         except DataRejected as error:
-            if error.evidence:
-                kept = self._routes.keep_refusal(route, number, error.evidence)
-                error.remedy = f"{error.remedy}. The document {kept} shows an example"
-            raise
+            raise RefusedValues(self._routes).keep(route, number, error)

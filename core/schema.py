@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from core.base_model import Model
-from core.value_type import ValueType
+from core.value_type import Limit, ValueType
 
 
 class TableName(Model):
@@ -55,6 +55,9 @@ class Column(Model):
     """What the values are, for databases of another kind."""
     zone_lost: bool = False
     """Values have a time zone's name or offset of their own, of which only the instant travels."""
+    limits: list[Limit] = Field(default_factory=list)
+    """Beyond which a value may be that its own database lets in and no other one does (MySQL's zero dates). Judged on
+    the way to databases of another dialect."""
 
 
 class Key(Model):

@@ -15,7 +15,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import PostgresServer
+from tests import firebird_server
+from tests.firebird_server import FirebirdServer
 from tests.oracle_server.server import OracleLogin, OracleServer, real_oracle
+from tests.snowflake_server.server import SnowflakeServer
 from workflows import search_attributes
 
 
@@ -49,6 +52,20 @@ def mariadb() -> Iterator[MariadbServer]:
 
 
 @pytest.fixture(scope="session")
+def firebird() -> Iterator[FirebirdServer]:
+    """A real Firebird 3.0 on loopback, gone when the test session ends; skips where it is not installed."""
+    if not firebird_server.installed():
+        pytest.skip(firebird_server.MISSING)
+    with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
+        server = FirebirdServer(Path(folder) / "firebird")
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
 def oracle_server(request: pytest.FixtureRequest) -> Iterator[OracleServer]:
     """The wire server that stands in for Oracle, reachable by other processes as well."""
     server = OracleServer(request.getfixturevalue("postgres"))
@@ -68,6 +85,18 @@ def oracle(request: pytest.FixtureRequest) -> OracleLogin:
         return real
     server: OracleServer = request.getfixturevalue("oracle_server")
     return server.login()
+
+
+@pytest.fixture(scope="session")
+def snowflake() -> Iterator[SnowflakeServer]:
+    """The account that STERNA_TEST_SNOWFLAKE_ACCOUNT names, else a local server, reachable by other processes too."""
+    with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
+        server = SnowflakeServer(Path(folder) / "snowflake")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 NewDatabase = Callable[[], str]

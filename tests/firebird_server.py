@@ -27,7 +27,7 @@ class FirebirdServer:
     """One server in one folder, which holds its configuration, locks, users and databases."""
 
     user = "SYSDBA"
-    password = "tern"  # noqa: S105  # of a server that lives as long as the test session, on loopback
+    password = "Kria 1884"  # of a server that lives as long as the test session, on loopback
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class FirebirdServer:
             f"CREATE USER {self.user} PASSWORD '{self.password}'; COMMIT;"
         )
         with (self.folder / "output.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [SERVER, "-e", str(self.folder), "-el", str(self.folder / "lock"), "-p", str(self.port)],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -79,7 +79,7 @@ class FirebirdServer:
     def isql(self, script: str, database: Path | None = None) -> str:
         """What Firebird's own client prints for a script, without any Python driver. Raises RuntimeError."""
         place = [f"inet://127.0.0.1:{self.port}/{database}", "-password", self.password] if database else []
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["/usr/bin/isql-fb", "-quiet", "-bail", "-charset", "UTF8", "-user", self.user, *place],
             input=script.encode(),
             capture_output=True,

@@ -109,7 +109,8 @@ class InterchangeColumns(PlansColumns):
         name = existing.name if existing is not None else column.name
         label = f"{draft.table.destination_name}.{name}"
         accepted = label in self._options.accept_lossy
-        limits = list(arrival.limits)
+        foreign = self._source_can.dialect != self._destination_can.dialect
+        limits = [*(column.limits if foreign else []), *arrival.limits]
         if self._source_can.loosely_typed:
             limits = _declared_limits(arrival.value) + limits
         if accepted:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from connectors.arrow_text import text_schema
-from connectors.base import Connector, CreatesTables, ProvesRows, ReadsRows, RowReader, WritesRows, capability
+from connectors.base import Connector, CreatesTables, ProvesRows, ReadsRows, WritesRows, capability
 from connectors.canonical import digest_batch
 from connectors.conformance.harness import Harness
 from connectors.conformance.matrix import SAMPLES
 from connectors.contract import (
     CANONICAL_DIGEST,
+    AnyRange,
     DigestColumn,
     DigestMethod,
     LedgerEntry,
@@ -31,6 +32,7 @@ from core.value_type import Arrival, ValueType
 FOREIGN = "conformance"
 """The dialect of the tables that are sent: no connector's own."""
 RUN = 1
+FIRST = "first"
 
 Row = tuple[str | None, ...]
 
@@ -78,7 +80,8 @@ class Destination:
     columns: Sequence[Sent]
     arrivals: Sequence[Arrival]
     ddl: TableDdl
-    job_id: str = field(default="")
+    job_id: str = ""
+    _runs: int = field(default=RUN, repr=False)
 
     @classmethod
     async def prepare(
@@ -108,6 +111,14 @@ class Destination:
             writer.arrival(column.column, described.column(column.name), key=column.name in held) for column in columns
         ]
         return cls(connector, table, columns, arrivals, TableDdl(), f"job-{name}")
+
+    @classmethod
+    async def of_sample(cls, harness: Harness, sample: str) -> Destination:
+        """A table with a column `v` of the sample's type, made once for all behaviours: `refill` it."""
+        if sample not in harness.made:
+            harness.made[sample] = await cls.prepare(harness, [ID, Sent.sample("v", sample)])
+        found: Destination = harness.made[sample]
+        return found
 
     @property
     def writer(self) -> WritesRows:
@@ -154,7 +165,7 @@ class Destination:
         """The digest of the rows as sent, computed outside any database."""
         return digest_batch(self.batch(rows), self.method.columns)
 
-    async def begin(self, token: str = "a", *, run: int = RUN, replace: bool = False) -> LoadGeneration:
+    async def begin(self, token: str = FIRST, *, run: int = RUN, replace: bool = False) -> LoadGeneration:
         """Begins a load under a token."""
         beginning = LoadBeginning(self.job_id, "table", run, token)
         return await self.writer.begin_load(beginning, self.target, replace=replace)
@@ -181,6 +192,17 @@ class Destination:
         return await self.writer.load_arrow(
             self.target, entry, parts or one_by_one([self.batch(rows)] if rows else []), lambda moved: None
         )
+
+    async def empty(self) -> int:
+        """Begins a load of another run that replaces all rows; returns its number."""
+        self._runs += 1
+        return (await self.begin(f"run {self._runs}", run=self._runs, replace=True)).load
+
+    async def refill(self, rows: Sequence[Row]) -> int:
+        """Replaces all rows; returns the load's number."""
+        load = await self.empty()
+        await self.load(rows, load=load)
+        return load
 
     async def copy(self, rows: Sequence[Row]) -> int:
         """Begins a load and loads all rows in one batch; returns the load's number."""
@@ -212,23 +234,21 @@ async def read_rows(
     reader: ReadsRows,
     table: TableSchema,
     columns: Sequence[str],
-    plan: RangePlan | None = None,
+    ranges: Iterable[AnyRange] = (WholeTable(),),
     where: str | None = None,
 ) -> list[Row]:
-    """Interchange text of a table's rows, range by range where a plan is given."""
-    found: list[Row] = []
-    async with reader.reading(None) as session:
-        ranges = [plan.range_of(number) for number in range(plan.batches)] if plan else [WholeTable()]
-        for rows in ranges:
-            found += await _collect(session, Selection(table, columns, where, interchange=True), rows)
-    return found
-
-
-async def _collect(session: RowReader, selection: Selection, rows: object) -> list[Row]:
+    """Interchange text of a table's rows, range by range."""
     found: list[Row] = []
 
     async def keep(batch: pa.RecordBatch) -> None:
         found.extend(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
-    await session.read_arrow(selection, rows, keep)  # type: ignore[arg-type]
+    async with reader.reading(None) as session:
+        for rows in ranges:
+            await session.read_arrow(Selection(table, columns, where, interchange=True), rows, keep)
     return found
+
+
+def ranges_of(plan: RangePlan) -> list[AnyRange]:
+    """All ranges of a plan."""
+    return [plan.range_of(number) for number in range(plan.batches)]

@@ -20,10 +20,12 @@ from core.schema import (
     ForeignKey,
     Index,
     Key,
-    Sequence as NumberSequence,
     TableDdl,
     TableName,
     TableSchema,
+)
+from core.schema import (
+    Sequence as NumberSequence,
 )
 from core.value_type import ValueType
 
@@ -192,7 +194,7 @@ class Shapes:
         arrival = arrival_of(harness, column)
         if arrival.verdict == "UNSUPPORTED":
             return
-        destination = await Destination.prepare(harness, [ID, column])
+        destination = await Destination.of_sample(harness, sample)
         made = (await describe(harness, destination.table.name)).column("v")
         assert made is not None
         again = destination.writer.arrival(column.column, made, key=False)

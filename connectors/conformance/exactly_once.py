@@ -92,8 +92,8 @@ class LoadsOnce:
         destination = await Destination.prepare(harness)
         load = (await destination.begin()).load
         for claimed in (len(ROWS) + 1, len(ROWS) - 1):
+            claims = Digest(rows=claimed, total=destination.digest(ROWS).total)
             with pytest.raises((DataMismatch, DataRejected)):
-                claims = Digest(rows=claimed, total=destination.digest(ROWS).total)
                 await destination.load(ROWS, load=load, claims=claims)
         assert harness.count(destination.table.name) == 0
         assert not await destination.writer.ledger_rows(destination.load_ref(load))

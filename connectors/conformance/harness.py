@@ -70,7 +70,7 @@ class Harness(ABC):
     natives: ClassVar[Mapping[str, Native]]
     """By name of the sample. At least `int64` and `varchar_4000`, which most behaviours use."""
     gaps: ClassVar[Mapping[str, str]] = {}
-    """Known gaps: name of a behaviour (without `test_`) and why it fails. It must fail: a gap that is closed is news."""
+    """Known gaps: name of a behaviour (without `test_`) and why it fails. They must fail: a closed gap is news."""
     without: ClassVar[Mapping[str, str]] = {}
     """Behaviours that mean nothing for this database, and why."""
 
@@ -78,6 +78,8 @@ class Harness(ABC):
         self.options = dict(options)
         self.credentials = credentials or Credentials()
         self._numbers = itertools.count(1)
+        self.made: dict[str, Any] = {}
+        """What behaviours keep for each other: destinations by the sample that they were made for."""
 
     @classmethod
     def capabilities(cls) -> Capabilities:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.base import ReadsRows, capability
 from connectors.conformance.behaviours import needs
-from connectors.conformance.copying import read_rows
+from connectors.conformance.copying import ranges_of, read_rows
 from connectors.conformance.equality import same_value
 from connectors.conformance.harness import Harness, NativeColumn
 from connectors.conformance.matrix import SAMPLES
@@ -103,14 +103,15 @@ class Reads:
         table = await describe(harness, name)
         value = table.columns[1].value
         assert value.kind == (spelling.kind or sample.value.kind)
-        found = dict(await read_rows(capability(harness.connector(), ReadsRows), table, ["id", "v"]))
+        read = await read_rows(capability(harness.connector(), ReadsRows), table, ["id", "v"])
+        found = {row[0]: row[1] for row in read}
         wrong = {
             text: found.get(str(position))
             for position, text in enumerate([*texts, None])
             if _differs(spelling.prints.get(text, text) if text is not None else None, found.get(str(position)), value)
         }
         assert wrong == {}
-        assert len(found) == len(rows)
+        assert len(read) == len(rows)
 
     @needs("reads")
     async def test_selected_columns(self, harness: Harness) -> None:
@@ -137,7 +138,7 @@ class Reads:
         """A table without a usable key is read whole, rows that are equal as often as they are there."""
         name = harness.new_name()
         columns = [harness.column("a", "int64"), harness.column("b", "varchar_4000")]
-        rows = [["1", "x"], ["1", "x"], [None, "y"], [None, None], ["2", ""]]
+        rows: list[list[str | None]] = [["1", "x"], ["1", "x"], [None, "y"], [None, None], ["2", ""]]
         harness.create_table(name, columns, rows)
         _, found = await plan_and_read(harness, name)
         assert len(found) == len(rows)
@@ -178,8 +179,8 @@ class Reads:
         bounds = [(None, 3), (3, 4), (4, 9), (9, None)]
         batches = []
         for low, high in bounds:
-            one = RangePlan.model_construct(segments=[_Fixed(KeyRange(column="id", low=low, high=high))], method="")
-            batches.append(sorted(int(row[0] or "") for row in await read_rows(reader, table, ["id"], one)))
+            found = await read_rows(reader, table, ["id"], [KeyRange(column="id", low=low, high=high)])
+            batches.append(sorted(int(row[0] or "") for row in found))
         assert batches == [[0, 1, 2], [3], [4, 5, 6, 7, 8], [9]]
 
     @needs("reads")
@@ -191,7 +192,7 @@ class Reads:
         reader, table = capability(harness.connector(), ReadsRows), await describe(harness, name)
         where = harness.one_of("id", [3, 29])
         plan = await reader.plan_ranges(table, batch_rows=7, batch_bytes=MANY_BYTES, stable_pages=False)
-        found = await read_rows(reader, table, ["id"], plan, where)
+        found = await read_rows(reader, table, ["id"], ranges_of(plan), where)
         assert sorted(int(row[0] or "") for row in found) == [3, 29]
         selection = Selection(table, ["id"], where, interchange=True)
         await reader.check_selection(selection)
@@ -211,18 +212,6 @@ class Reads:
         assert {row[0] for row in found} == {"x", long}
 
 
-class _Fixed:
-    """A segment of one given range."""
-
-    batches = 1
-
-    def __init__(self, rows: KeyRange) -> None:
-        self._rows = rows
-
-    def range_of(self, index: int) -> KeyRange:
-        return self._rows
-
-
 async def describe(harness: Harness, name: str) -> TableSchema:
     """The connector's description of a table. Fails where there is none."""
     found = await capability(harness.connector(), ReadsRows).describe_tables([harness.table(name)])
@@ -236,7 +225,7 @@ async def plan_and_read(harness: Harness, name: str) -> tuple[RangePlan, list[tu
     plan = await reader.plan_ranges(table, batch_rows=7, batch_bytes=MANY_BYTES, stable_pages=False)
     assert plan.segments
     assert plan.method
-    return plan, await read_rows(reader, table, [column.name for column in table.columns], plan)
+    return plan, await read_rows(reader, table, [column.name for column in table.columns], ranges_of(plan))
 
 
 def key_text(harness: Harness) -> NativeColumn:

@@ -64,6 +64,9 @@ class DuckdbDialect(SqlDialect):
         if value.kind == "integer" and identity == "BOOLEAN":
             return f"CASE WHEN {sql} THEN '1' WHEN NOT {sql} THEN '0' END"
         text = f"CAST({sql} AS VARCHAR)"
+        if value.kind == "integer" and identity in (*FLOATS, "DECIMAL"):
+            whole = f"CAST(CAST({sql} AS HUGEINT) AS VARCHAR)"
+            return f"CASE WHEN {sql} = trunc({sql}) THEN {whole} ELSE {text} END"
         if identity == "VARCHAR":
             return sql
         if identity == "BOOLEAN":
@@ -77,7 +80,8 @@ class DuckdbDialect(SqlDialect):
             return f"'\\x' || lower(hex({sql}))"
         if identity in DATES:
             first = f"CAST('0001-01-01' AS {native})"
-            return f"CASE WHEN {sql} < {first} AND isfinite({sql}) THEN replace({text}, ' (BC)', '') || ' BC' ELSE {text} END"
+            early = f"{sql} < {first} AND isfinite({sql})"
+            return f"CASE WHEN {early} THEN replace({text}, ' (BC)', '') || ' BC' ELSE {text} END"
         if identity == "INTERVAL":
             return interval_text(sql)
         return f"CAST(to_json({sql}) AS VARCHAR)" if identity in NESTED else text

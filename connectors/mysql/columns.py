@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.mysql.native_types import CHARACTERS, OWN, read_type, value_of
 from core.schema import Check, Column, NotCarried, TableName
-from core.value_type import ValueType
+from core.value_type import Limit, ValueType
 
 if TYPE_CHECKING:
     from connectors.mysql.catalog import Catalog
@@ -22,6 +22,10 @@ PERIODS = ("ROW START", "ROW END")
 """Of a system-versioned table (MariaDB): when the row began to be and ended."""
 BYTEWISE = re.compile(r".*_bin$|binary$")
 EXPRESSION_DEFAULT = "DEFAULT_GENERATED"
+
+SOME_YEAR = Limit(kind="years", low=1, high=9999, loud=True)
+SYNTAX = Limit(kind="syntax", loud=True)
+"""Zero dates and dates without a month or day: every typed database refuses them, in its bulk format as well."""
 
 Described = tuple[list[Column], list[NotCarried]]
 
@@ -46,6 +50,7 @@ def _column(row: tuple[Any, ...], documents: set[str], *, mariadb: bool) -> Colu
     native = "json" if json else native
     base = read_type(native).base
     textual = base in CHARACTERS and base != "json"
+    dated = base in ("date", "datetime", "timestamp")
     return Column(
         name=name,
         type=native,
@@ -58,6 +63,7 @@ def _column(row: tuple[Any, ...], documents: set[str], *, mariadb: bool) -> Colu
         comment=comment or None,
         base_type=OWN + base,
         deterministic=not textual or collation is None or BYTEWISE.match(collation) is not None,
+        limits=[SOME_YEAR, SYNTAX] if dated else [],
         value=_readable(value_of(native, json=json)),
     )
 

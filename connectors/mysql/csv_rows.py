@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.base import WrittenColumn
-from connectors.mysql.native_types import BINARIES, read_type
+from connectors.mysql.native_types import BINARIES, CHARACTERS, INTEGER_BITS, read_type
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.query import ReadColumn
+from core.errors import DataRejected
 
 NULL_WORD = "NULL"
 PLAIN_KINDS = frozenset(
@@ -33,6 +34,9 @@ class CsvColumn:
     text: str
     quoted: bool
     binary: bool
+    """The raw value's bytes are what the text is the hexadecimal digits of."""
+    whole: bool = False
+    """The raw value by itself is sent as the text, whatever its length."""
 
     @property
     def field(self) -> str:
@@ -73,10 +77,10 @@ class CsvQuery:
 
     @property
     def long_rows(self) -> str:
-        """The rows that `sql` gives no text for: each column by itself, binary ones as they are, and at the end which
-        of them are NULL."""
+        """The rows that `sql` gives no text for: each column by itself, long ones as they are, and at the end which of
+        them are NULL."""
         columns = ", ".join(
-            column.raw if column.binary else f"CAST({column.text} AS BINARY)" for column in self.columns
+            column.raw if column.binary or column.whole else f"CAST({column.text} AS BINARY)" for column in self.columns
         )
         nulls = ", ".join(f"{column.raw} IS NULL" for column in self.columns)
         conditions = query.where([*self.conditions, f"{self._row} IS NULL"])
@@ -104,7 +108,7 @@ def _csv_column(dialect: SqlDialect, column: ReadColumn) -> CsvColumn:
     native = read_type(column.native)
     text = dialect.read_expression(raw, column.value, column.native)
     binary = column.value.kind == "binary" and native.base in BINARIES
-    return CsvColumn(raw, text, native.quoted, binary)
+    return CsvColumn(raw, text, native.quoted, binary, whole=native.base in CHARACTERS)
 
 
 def _field(column: CsvColumn, value: bytes | None) -> bytes:
@@ -116,13 +120,14 @@ def _field(column: CsvColumn, value: bytes | None) -> bytes:
 
 
 def csv_bytes(rows: pa.RecordBatch, written: Sequence[WrittenColumn]) -> bytes:
-    """The rows as CSV_INTERCHANGE. CPU-bound."""
+    """The rows as CSV_INTERCHANGE. CPU-bound. Raises DataRejected where the server would round in silence."""
     if rows.num_rows == 0:
         return b""
     text_type = pa.large_string() if rows.nbytes > BIG else pa.string()
     fields = []
     for column, values in zip(written, rows.columns, strict=True):
         text = pc.cast(values, text_type)
+        _refuse_fractions(column, text)
         if column.value.kind not in PLAIN_KINDS:
             quoted = pc.replace_substring(text, '"', '""') if _has_quotes(text) else text
             text = pc.binary_join_element_wise('"', quoted, '"', "")
@@ -130,6 +135,18 @@ def csv_bytes(rows: pa.RecordBatch, written: Sequence[WrittenColumn]) -> bytes:
     ended = pc.binary_join_element_wise(fields[-1], "\n", "")
     joined = pc.binary_join_element_wise(*fields[:-1], ended, ",") if len(fields) > 1 else ended
     return _all_bytes(joined)
+
+
+def _refuse_fractions(column: WrittenColumn, text: pa.Array) -> None:
+    """LOAD DATA rounds for a column of whole numbers without a warning."""
+    if read_type(column.native).base not in INTEGER_BITS or column.value.kind == "boolean":
+        return
+    beyond = pc.match_substring_regex(text, r"\.0*[1-9]")
+    if pc.any(beyond).as_py():
+        raise DataRejected(
+            f"column {column.name} holds whole numbers, and {pc.sum(beyond).as_py()} values have a fraction",
+            evidence={"example": text.filter(beyond)[0].as_py()},
+        )
 
 
 def _has_quotes(text: pa.Array) -> bool:

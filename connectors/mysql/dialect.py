@@ -135,8 +135,7 @@ class MysqlDialect(SqlDialect):
         if base == "year":
             return f"CAST({placeholder} AS UNSIGNED)"  # as text, 0 would become 2000
         if base in SPATIAL:
-            srid = f"CAST(SUBSTR(SUBSTRING_INDEX({placeholder}, ';', 1), 6) AS UNSIGNED)"
-            return f"ST_GeomFromText(SUBSTRING_INDEX({placeholder}, ';', -1), {srid})"
+            return _geometry(placeholder)
         if value.kind == "timestamp_tz" and base in MOMENTS:
             return f"IF({placeholder} LIKE '%+00', LEFT({placeholder}, CHAR_LENGTH({placeholder}) - 3), {placeholder})"
         return placeholder
@@ -179,7 +178,16 @@ def _uuid(sql: str) -> str:
 
 def _unhex(text: str, digits: str, condition: str) -> str:
     """UNHEX gives NULL for what is none, in silence: here a warning comes with it."""
-    return (
-        f"IF({text} IS NULL, NULL, IFNULL(IF({condition}, UNHEX({digits}), NULL), "
-        f"CAST(CONCAT('x', LEFT({text}, 1)) AS SIGNED)))"
-    )
+    return f"IF({text} IS NULL, NULL, IFNULL(IF({condition}, UNHEX({digits}), NULL), {_warning(text)}))"
+
+
+def _geometry(text: str) -> str:
+    """As for UNHEX; the warning hides in the SRID, because a geometry mixes with nothing."""
+    srid = f"CAST(SUBSTR(SUBSTRING_INDEX({text}, ';', 1), 6) AS UNSIGNED)"
+    shape = f"SUBSTRING_INDEX({text}, ';', -1)"
+    return f"ST_GeomFromText({shape}, IF(ST_GeomFromText({shape}) IS NULL, {_warning(text)}, {srid}))"
+
+
+def _warning(text: str) -> str:
+    """Is evaluated with a warning. Not a constant, which would be evaluated before."""
+    return f"CAST(CONCAT('x', LEFT({text}, 1)) AS SIGNED)"

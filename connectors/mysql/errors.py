@@ -77,6 +77,7 @@ VALUES = {
     1441: "a date or time is out of range",
     1451: "a row that others refer to would go",
     1452: "a foreign key has no row to refer to",
+    1644: "a trigger or routine refuses the row",
     1690: "a number is out of range",
     3140: "text is not JSON",
     3819: "a check refuses the row",

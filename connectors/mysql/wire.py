@@ -49,7 +49,7 @@ class WireConnection(Connection):  # type: ignore[misc]
         """Runs a query of one column of text."""
         self._execute_command(COMMAND.COM_QUERY, sql)
         self._read_query_result(unbuffered=True)
-        self._result.unbuffered_active = False  # type: ignore[has-type]  # the rows are read below, not by the driver
+        self._result.unbuffered_active = False  # the rows are read below, not by the driver
         self._result: Any = None
         return TextRows(self._rfile)
 

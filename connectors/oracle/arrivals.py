@@ -62,7 +62,7 @@ def silent_limits(value: ValueType, spelled: str) -> list[Limit]:
     """What the column cannot hold and Oracle changes without an error. Arrivals name these limits, so a writer that
     meets such a value got what nobody judged."""
     native = parse(spelled)
-    if native.name == "NUMBER" and value.kind == "decimal":
+    if native.name == "NUMBER" and value.kind in ("integer", "decimal"):
         holder = value_type(spelled)
         if holder.precision is not None or holder.kind == "integer":
             return [_digits(native)]
@@ -257,7 +257,8 @@ def _in_text(value: ValueType, native: Native) -> Held:
 def _in_number(value: ValueType, native: Native, holder: ValueType) -> Held:
     """Integers are limited by digits and not by bits."""
     if value.kind == "boolean":
-        return Held("CONVERT", reason="true and false become 1 and 0")
+        holds_one = not native.numbers or (_digits(native).scale >= 0 and _digits(native).precision > _digits(native).scale)
+        return Held("CONVERT", reason="true and false become 1 and 0") if holds_one else _UNSUPPORTED
     if native.name == "FLOAT":
         bits = native.numbers[0] or 126
         limits = [Limit(kind="finite")] if value.specials else []
@@ -273,6 +274,8 @@ def _in_number(value: ValueType, native: Native, holder: ValueType) -> Held:
             return holding
         return Held("CONVERT", [*holding.limits, *LARGEST], "NUMBER keeps 38 digits for sure")
     limit = _digits(native)
+    if limit.scale < 0 and value.kind == "integer":
+        return Held("LOSSY", [limit], f"is rounded to {-limit.scale} digits before the point")
     return held(value, ValueType(kind="decimal", precision=limit.precision, scale=limit.scale))
 
 

@@ -83,21 +83,19 @@ def _number(sql: str, value: ValueType) -> str:
 
 
 def _moment(sql: str, value: ValueType, native: Native) -> str:
-    if native.name == "TIMESTAMP WITH TIME ZONE":
-        utc = f"SYS_EXTRACT_UTC({sql})"
-    else:
-        utc = sql  # a session's time zone is +00:00, in which WITH LOCAL TIME ZONE is shown
+    zoned = native.name == "TIMESTAMP WITH TIME ZONE"
+    utc = f"SYS_EXTRACT_UTC({sql})" if zoned else sql  # a session's time zone, in which LOCAL ones are shown, is UTC
     first = "DATE '0001-01-01'" if native.name == "DATE" else "TIMESTAMP '0001-01-01 00:00:00'"
-    era = f"CASE WHEN {utc} < {first} THEN ' BC' END"
-    if value.kind == "date":
-        return f"TO_CHAR({utc}, 'YYYY-MM-DD') || {era}"
     fraction = native.fraction()
-    text = f"TO_CHAR({utc}, '{SECOND_FORMAT}')"
-    if fraction:
+    if value.kind == "date":
+        text = f"TO_CHAR({utc}, 'YYYY-MM-DD')"
+    elif fraction:
         text = f"RTRIM(RTRIM(TO_CHAR({utc}, '{SECOND_FORMAT}.FF{fraction}'), '0'), '.')"
+    else:
+        text = f"TO_CHAR({utc}, '{SECOND_FORMAT}')"
     if value.kind == "timestamp_tz":
-        return f"NVL2({sql}, {text} || '+00' || {era}, NULL)"
-    return f"{text} || {era}"
+        text = f"CONCAT({text}, '+00')"
+    return f"CASE WHEN {utc} < {first} THEN CONCAT({text}, ' BC') WHEN {utc} IS NOT NULL THEN {text} END"
 
 
 def _uuid(sql: str) -> str:

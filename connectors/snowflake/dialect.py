@@ -13,7 +13,17 @@ from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
 from core.schema import Capabilities, Column
 from core.value_type import Arrival, ValueType
 
-BACKSLASH_X = "CHR(92) || 'x'"
+PRINTED = {
+    "VARCHAR": "{sql}",
+    "FLOAT": "{sql}",
+    "BOOLEAN": "CASE WHEN {sql} THEN 't' WHEN NOT {sql} THEN 'f' END",
+    "BINARY": "CHR(92) || 'x' || LOWER(HEX_ENCODE({sql}))",
+    "DATE": "TO_VARCHAR({sql}, 'YYYY-MM-DD')",
+    "VARIANT": "TO_JSON({sql})",
+    "GEOGRAPHY": "ST_ASEWKT({sql})",
+    "GEOMETRY": "ST_ASEWKT({sql})",
+}
+"""Interchange text by type."""
 TRIMMED = r"'([.][0-9]*[1-9])0+$|[.]0+$', '\\1'"
 """Pattern and replacement: zeros at the end of a fraction, and the point before nothing."""
 DAY = "YYYY-MM-DD"
@@ -66,21 +76,9 @@ class SnowflakeDialect(SqlDialect):
             return f"CASE WHEN {sql} THEN '1' WHEN NOT {sql} THEN '0' END"
         if value.kind == "integer" and name == "NUMBER" and value_type(native).scale > 0:
             return f"TO_VARCHAR(CAST({sql} AS NUMBER(38,0)))"
-        if name in ("VARCHAR", "FLOAT"):
-            return sql
-        if name == "BOOLEAN":
-            return f"CASE WHEN {sql} THEN 't' WHEN NOT {sql} THEN 'f' END"
-        if name == "BINARY":
-            return f"{BACKSLASH_X} || LOWER(HEX_ENCODE({sql}))"
-        if name == "DATE":
-            return f"TO_VARCHAR({sql}, '{DAY}')"
         if name in MOMENTS:
             return _moment_text(sql, name, value_type(native).fraction)
-        if name in SEMI_STRUCTURED:
-            return f"TO_JSON({sql})"
-        if name in ("GEOGRAPHY", "GEOMETRY"):
-            return f"ST_ASEWKT({sql})"
-        return f"TO_VARCHAR({sql})"
+        return PRINTED.get("VARIANT" if name in SEMI_STRUCTURED else name, "TO_VARCHAR({sql})").format(sql=sql)
 
     def write_expression(self, placeholder: str, value: ValueType, native: str) -> str:
         """See SqlDialect. Values that these would round or cut are refused before, by writer.py."""

@@ -172,6 +172,12 @@ def guards(value: ValueType, native: str) -> list[Limit]:
     return []
 
 
+def all_guards(value: ValueType, native: str) -> list[Limit]:
+    """As `guards`, whatever the value's type promises: the writer's last look."""
+    kind = "decimal" if value.kind == "integer" else value.kind
+    return guards(ValueType.model_validate({"kind": kind, "normalised": value.normalised}), native)
+
+
 def _number_guards(value: ValueType, precision: int, scale: int) -> list[Limit]:
     if value.kind == "integer":
         fits = len(str(integer_range(value)[1])) <= precision - scale

@@ -18,7 +18,7 @@ from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
 from connectors.fitting import FittedColumn, fit
 from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.session import SnowflakeSession
-from connectors.snowflake.types import TEXT_BYTES, WIDEST_TEXT, guards, type_name, value_type
+from connectors.snowflake.types import TEXT_BYTES, WIDEST_TEXT, all_guards, type_name, value_type
 from connectors.sql.errors import doing
 from connectors.sql.ledger import SqlLedger
 from connectors.sql.writer import SqlWriter
@@ -70,10 +70,9 @@ class SnowflakeWriter(SqlWriter):
         """All rows as one file of text columns, without what Snowflake would round or cut."""
         schema = pa.schema([pa.field(f"c{position}", pa.string()) for position in range(len(target.written))])
         columns = [
-            FittedColumn(
-                f"c{position}", f"{target.table}.{column.name}", column.value, guards(column.value, column.native)
-            )
+            FittedColumn(f"c{position}", f"{target.table}.{column.name}", column.value, limits)
             for position, column in enumerate(target.written)
+            for limits in [all_guards(column.value, column.native)]
         ]
         rows = 0
         with pq.ParquetWriter(file, schema, compression="zstd", store_schema=False, write_statistics=False) as spool:

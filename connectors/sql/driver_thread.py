@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -25,7 +26,8 @@ class DriverThread:
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result. A cancelled caller interrupts it, waits until the driver has come back, and only then
         goes on, so that no statement outlives its activity."""
-        running = asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*args, **kwargs))
+        context = contextvars.copy_context()  # the driver may call back for more rows, which beats for the activity
+        running = asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(call, *args, **kwargs))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:

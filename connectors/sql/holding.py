@@ -63,9 +63,38 @@ def _by_its_own_kind(value: ValueType, holder: ValueType) -> Held:
 def _by_text(value: ValueType, holder: ValueType) -> Held:
     if holder.length is None:
         return Held("CONVERT", reason="" if value.kind in ("text", "char") else "as text")
-    if value.kind in ("text", "char") and value.length is not None and value.length <= holder.length:
-        return Held("EXACT" if value.length == holder.length else "CONVERT")
-    return _cut_to(holder.length)
+    longest = text_length(value)
+    if longest is None or longest > holder.length:
+        return _cut_to(holder.length)
+    return Held("EXACT" if value == holder else "CONVERT")
+
+
+def text_length(value: ValueType) -> int | None:
+    """Most characters of the interchange text; None where there is no limit."""
+    match value.kind:
+        case "text" | "char" | "bits":
+            return value.length
+        case "integer":
+            return max(len(str(end)) for end in integer_range(value))
+        case "decimal":
+            finite = None if value.precision is None else max(value.precision, value.scale) + max(-value.scale, 0) + 3
+            return finite if finite is None or not value.specials else max(finite, len("-Infinity"))
+        case "enum":
+            return max(map(len, value.labels), default=None)
+    return TEXT_LENGTHS.get(value.kind)
+
+
+TEXT_LENGTHS = {
+    "boolean": 1,
+    "float32": 32,
+    "float64": 32,
+    "uuid": 36,
+    "date": len("-infinity BC 5874897-12-31"),
+    "time": len("24:00:00.999999999"),
+    "time_tz": len("23:59:59.999999999+15:59:59"),
+    "interval": len("-178956970 years -11 mons -2147483648 days -2562047788:00:54.775808"),
+}
+"""Of kinds whose texts all have about one length; more than any of them is."""
 
 
 def _cut_to(length: int) -> Held:

@@ -9,6 +9,10 @@ from connectors.sql.dialect import SqlDialect
 from connectors.sql.session import SqlSession
 from core.schema import Column, KeySegment, RangePlan, TableSchema, WholeSegment
 
+UNKNOWN_ROW_BYTES = 100
+UNKNOWN_BATCHES = 1000
+"""At most so many where the catalog has no estimate of rows; most of them are empty where keys are sparse."""
+
 
 async def plan_key_ranges(
     dialect: SqlDialect,
@@ -28,9 +32,14 @@ async def plan_key_ranges(
     low, high = ends
     if low is None or high is None:
         return whole_table("whole table: it is empty, or its key holds no integers")
-    rows = min(max(table.estimated_rows, 1), high - low + 1)
-    rows_per_batch = batch_rows or max(1, int(batch_bytes / max(table.estimated_bytes / rows, 1)))
-    width = max(1, -(-(high - low + 1) * rows_per_batch // rows))
+    span = high - low + 1
+    if table.estimated_rows > 0:
+        rows = min(table.estimated_rows, span)
+        rows_per_batch = batch_rows or max(1, int(batch_bytes / max(table.estimated_bytes / rows, 1)))
+    else:  # nobody has counted: keys may be dense
+        rows_per_batch = batch_rows or max(1, batch_bytes // UNKNOWN_ROW_BYTES)
+        rows = min(span, rows_per_batch * UNKNOWN_BATCHES)
+    width = max(1, -(-span * rows_per_batch // rows))
     segment = KeySegment(column=key, low=low, high=high, width=width)
     return RangePlan(segments=[segment], method=f"key ranges on {key}")
 

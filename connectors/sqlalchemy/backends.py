@@ -34,6 +34,8 @@ class Backend:
     """Text may hold U+0000."""
     blanks_kept: bool = True
     """VARCHAR keeps blanks at the end."""
+    pads_keys: bool = True
+    """Keys that differ in blanks at the end only are equal."""
     float_for_decimal: bool = False
     """Decimals are stored as floats: they are kept as text instead."""
     varbinary: bool = False
@@ -98,6 +100,7 @@ BACKENDS: Mapping[str, Backend] = {
         zones=True,
         text_length=10_485_760,
         key_length=600,
+        pads_keys=False,
         identifier_bytes=63,
         folds="lower",
         schemas=True,
@@ -114,6 +117,7 @@ BACKENDS: Mapping[str, Backend] = {
         text_length=1_000_000,
         key_length=1_000_000,
         nul=True,
+        pads_keys=False,
         float_for_decimal=True,
         varbinary=True,
         alters=False,

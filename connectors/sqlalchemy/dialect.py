@@ -24,7 +24,6 @@ CAPABILITIES = Capabilities(
     reads=True,
     writes=True,
     creates_tables=True,
-    key_during_load=True,
     load_modes=["append", "replace"],
     has_schemas=False,
     identifier_bytes=30,
@@ -35,8 +34,7 @@ CAPABILITIES = Capabilities(
 class SqlalchemyDialect(SqlDialect):
     """What is written between SELECT and FROM is plain SQL; values become text in Python (values.py).
 
-    Tables are of the dialect `sqlalchemy+name`, which equals that of no connector: types and expressions are always
-    translated, even between two databases of one kind.
+    Tables are of the dialect `sqlalchemy+name`, so that two databases share one only if they are of one kind.
     """
 
     name: ClassVar[str] = "sqlalchemy"
@@ -54,8 +52,8 @@ class SqlalchemyDialect(SqlDialect):
         self.backend: Backend = backend_of(self.engine_dialect.name)
         if self.backend.server_version is not None:
             self.engine_dialect.server_version_info = self.backend.server_version
-        self.table_dialect = f"sqlalchemy+{self.engine_dialect.name}"
-        self.capabilities = _capabilities(self.backend)  # type: ignore[misc]  # of this URL's database
+        self.table_dialect = f"sqlalchemy+{self.engine_dialect.name.split('.', 1)[0]}"
+        self.capabilities = _capabilities(self.backend, self.table_dialect)  # type: ignore[misc]  # of this URL's database
         self.ddl = _ddl(self.backend)  # type: ignore[misc]
         self.ledger_types = LedgerTypes(  # type: ignore[misc]
             text=self.backend.ledger_text
@@ -119,9 +117,10 @@ class SqlalchemyDialect(SqlDialect):
         return self.reflected_name(table.name), schema
 
 
-def _capabilities(backend: Backend) -> Capabilities:
+def _capabilities(backend: Backend, dialect: str) -> Capabilities:
     return CAPABILITIES.model_copy(
         update={
+            "dialect": dialect,
             "folds": backend.folds,
             "has_schemas": backend.schemas,
             "identifier_bytes": backend.identifier_bytes,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
 from pydantic import Field, field_validator
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from connectors.base import ConnectorOptions
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+SCHEME = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?", re.IGNORECASE)
 SECRET_WORDS = ("password", "passwd", "pwd", "secret", "token", "private_key", "key_password")
 
 
@@ -25,22 +31,27 @@ class SqlalchemyOptions(ConnectorOptions):
     @field_validator("url")
     @classmethod
     def _has_no_secret(cls, text: str) -> str:
+        scheme, mark, rest = text.partition("://")
+        if not mark or SCHEME.fullmatch(scheme) is None:
+            raise ValueError("url is no SQLAlchemy URL: dialect+driver://user@host:port/database")
+        parts = urlsplit(f"//{rest}")
         try:
-            url = make_url(text)
-        except ArgumentError:
-            raise ValueError("url is no SQLAlchemy URL: dialect+driver://user@host:port/database") from None
+            _ = parts.port
         except ValueError:
             raise ValueError("the port in url is no number") from None
-        if url.password is not None or any(word in name.lower() for name in url.query for word in SECRET_WORDS):
+        names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        if parts.password is not None or any(word in name for name in names for word in SECRET_WORDS):
             raise ValueError("url must not hold a password: name a secret with secretsRef")
         return text
 
     @property
     def parsed(self) -> URL:
-        """The URL."""
+        """The URL, by SQLAlchemy."""
+        from sqlalchemy.engine import make_url
+
         return make_url(self.url)
 
     def address(self) -> tuple[str, int] | None:
         """Host and port, where the URL names both."""
-        url = self.parsed
-        return (url.host, url.port) if url.host and url.port else None
+        parts = urlsplit(f"//{self.url.partition('://')[2]}")
+        return (parts.hostname, parts.port) if parts.hostname and parts.port else None

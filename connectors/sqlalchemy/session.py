@@ -170,11 +170,10 @@ class SqlalchemySession(SqlSession):
         made = python_values(text, value, holder, name, specials=self._dialect.backend.special_floats)
         if not self._as_text(holder):
             return made
-        return (
-            pc.replace_substring_regex(text, r"\+00$", "").to_pylist()
-            if holder.kind == "timestamp"
-            else text.to_pylist()
-        )
+        if holder.kind == "timestamp":  # which has no zone, so that it is in UTC
+            text = pc.replace_substring_regex(text, r"\+00$", "")
+        items: list[Any] = text.to_pylist()
+        return items
 
     def _as_text(self, holder: ValueType) -> bool:
         return holder.kind in MOMENTS and self._dialect.backend.moments_as_text

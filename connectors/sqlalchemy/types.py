@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from connectors.sql.holding import held, integer_range
+from connectors.sql.holding import held, integer_range, text_length
 from connectors.sqlalchemy.backends import Backend
 from core.schema import Column
 from core.value_type import Arrival, Limit, ValueType
@@ -23,7 +23,6 @@ INTEGER_BITS = {"TINYINT": 16, "SMALLINT": 16, "MEDIUMINT": 32, "INTEGER": 32, "
 """By the type's visit name. A TINYINT may have a sign (MySQL) or not (SQL Server); 16 bits hold both."""
 SINGLE = ("REAL", "FLOAT")
 """Spellings of 32 bits; where FLOAT is one of 64, its values are numbers of 32 bits only if they were before."""
-TEXT_LENGTH = {"integer": 20, "uuid": 36, "time_tz": 24, "interval": 64}
 PYTHON_YEARS = Limit(kind="years", low=1, high=9999)
 """What Python's dates hold."""
 
@@ -33,7 +32,7 @@ class PlainBytes(sa.types.UserDefinedType[bytes]):
 
     cache_ok = True
 
-    def get_col_spec(self) -> str:
+    def get_col_spec(self, **kw: Any) -> str:
         """Never part of DDL."""
         return "BLOB"
 
@@ -131,24 +130,21 @@ def spelled(type_: AnyType, dialect: Dialect) -> str:
 
 def arrival(column: Column, existing: Column | None, backend: Backend, dialect: Dialect, *, key: bool) -> Arrival:
     """See `WritesRows.arrival`. Nothing is better than CONVERT but what no driver can get wrong."""
-    if existing is None:
-        type_, limits, reason = new_column(column.value, backend, dialect, key=key)
+    type_, limits, reason = new_column(column.value, backend, dialect, key=key)
+    if existing is None or value_type(type_, backend) == existing.value:
         lossy = any(limit.kind == "fraction" for limit in limits)
         exact = not limits and not reason
         verdict = "LOSSY" if lossy else "EXACT" if exact else "CONVERT"
         return Arrival.model_validate(
             {
-                "type": spelled(type_, dialect),
+                "type": spelled(type_, dialect) if existing is None else existing.type,
                 "value": column.value,
                 "verdict": verdict,
                 "reason": reason,
                 "limits": limits,
             }
         )
-    value = column.value
-    if value.kind == "timestamp_tz" and existing.value.kind == "timestamp" and not backend.zones:
-        value = value.model_copy(update={"kind": "timestamp"})  # in UTC, as in a column that is made
-    holding = held(value, existing.value)
+    holding = held(column.value, existing.value)
     verdict = holding.verdict if existing.value.kind != "other" else "UNSUPPORTED"
     reason = holding.reason
     if verdict == "UNSUPPORTED":
@@ -169,6 +165,8 @@ def new_column(value: ValueType, backend: Backend, dialect: Dialect, *, key: boo
             reason = "as text"
         elif value.length is not None and isinstance(type_, sa.Text):
             reason = "the length is not kept"
+        if key and backend.pads_keys and value.kind in ("text", "enum", "other"):
+            limits.append(Limit(kind="no_blank_end"))
     elif value.kind == "binary" and key and backend.varbinary:
         type_ = sa.VARBINARY(min(value.length or backend.key_length, backend.key_length))  # refuses what is longer
     return type_, limits, reason
@@ -221,11 +219,7 @@ def _decimal_type(value: ValueType, backend: Backend) -> AnyType | None:
 
 
 def _text_column(value: ValueType, backend: Backend, *, key: bool) -> tuple[AnyType, list[Limit]]:
-    length = value.length if value.kind in ("text", "char", "bits") else TEXT_LENGTH.get(value.kind)
-    if value.kind == "enum" and value.labels:
-        length = max(map(len, value.labels))
-    if value.kind == "decimal" and value.precision is not None:
-        length = value.precision + max(value.scale, 0) + 3
+    length = text_length(value)
     longest = backend.key_length if key else backend.text_length
     if length is not None and length <= longest:
         return sa.String(max(length, 1)), []

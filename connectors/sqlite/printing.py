@@ -97,6 +97,12 @@ def _literal(value: Any) -> str:
     return f"X'{value.hex().upper()}'" if isinstance(value, bytes) else _number_text(value)
 
 
+def _integer_text(value: Any) -> str:
+    """A column with REAL affinity keeps integers as real numbers; elsewhere SQLite keeps no such numbers apart."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) <= 2**53
+    return str(int(value)) if whole else _literal(value)
+
+
 def _boolean_text(value: Any) -> str:
     return "ft"[value] if value in (0, 1) and isinstance(value, int) else _literal(value)
 
@@ -152,7 +158,7 @@ PRINTERS: dict[Binding, Callable[[Values], pa.Array]] = {
     "any": _integers,
 }
 ONE_BY_ONE: dict[Binding, Callable[[Any], str]] = {
-    "integer": _literal,
+    "integer": _integer_text,
     "boolean": _boolean_text,
     "float": _literal,
     "number": _decimal_text,

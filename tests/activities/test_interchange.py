@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.resources.data_scan import DataScan
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
 from activities.resources.row_changes import RowChanges
@@ -33,15 +32,8 @@ Open = Callable[[Harness, Harness], "OpenedJob"]
 class OpenedJob(JobInProcess):
     """A job of which tests look at the inside."""
 
-    def evidence(self, result: ValidationResult) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._documents.read(result.evidence))
-        return found
-
     def documents(self, pattern: str) -> list[dict[str, Any]]:
         return [json.loads(path.read_text()) for path in sorted(self._documents.path("jobs").rglob(pattern))]
-
-    async def scan(self, route: TableRoute) -> dict[str, Any]:
-        return await DataScan(self._connections, self._routes, RowChanges(self._routes)).scan(route)
 
     async def validate(
         self, route: TableRoute, staged: StagedBatches, *, counted_rows: int | None = None

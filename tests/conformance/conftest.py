@@ -11,9 +11,11 @@ import pytest
 
 from connectors.conformance.harness import Harness
 from tests.conformance.harnesses.duckdb import DuckdbHarness
+from tests.conformance.harnesses.firebird import FirebirdHarness
 from tests.conformance.harnesses.mysql import MysqlHarness
 from tests.conformance.harnesses.oracle import OracleHarness
 from tests.conformance.harnesses.postgres import PostgresHarness
+from tests.conformance.harnesses.snowflake import SnowflakeHarness
 from tests.conformance.harnesses.sqlite import SqliteHarness
 
 
@@ -37,6 +39,14 @@ def _oracle(request: pytest.FixtureRequest) -> Harness:
     return OracleHarness(request.getfixturevalue("oracle"))
 
 
+def _snowflake(request: pytest.FixtureRequest) -> Harness:
+    return SnowflakeHarness(request.getfixturevalue("snowflake"))
+
+
+def _sqlalchemy(request: pytest.FixtureRequest) -> Harness:
+    return FirebirdHarness(request.getfixturevalue("firebird"), f"conformance_{secrets.token_hex(4)}")
+
+
 def _folder(request: pytest.FixtureRequest) -> Path:
     factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
     return factory.mktemp("conformance")
@@ -47,7 +57,9 @@ OPENERS: dict[str, Callable[[pytest.FixtureRequest], Harness]] = {
     "MYSQL": _mysql,
     "ORACLE": _oracle,
     "DUCKDB": _duckdb,
+    "SNOWFLAKE": _snowflake,
     "SQLITE": _sqlite,
+    "SQLALCHEMY": _sqlalchemy,
 }
 
 

@@ -15,6 +15,7 @@ from activities.ddl import DdlActivities
 from activities.extract import ExtractActivities
 from activities.load import LoadActivities
 from activities.resources.connections import Connections
+from activities.resources.data_scan import DataScan
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
 from activities.resources.routes import Routes
@@ -84,10 +85,20 @@ class JobInProcess:
         tables = {str(position): table for position, table in enumerate(job.tables)}
         return await Survey(self._connections, bind_chain).look(self._job_id, 1, job, tables)
 
+    async def scan(self, route: TableRoute) -> dict[str, Any]:
+        """What a plan that looks at the data says of a table."""
+        return await DataScan(self._connections, self._routes, RowChanges(self._routes)).scan(route)
+
+    def evidence(self, result: ValidationResult) -> dict[str, Any]:
+        """The table's part of the certificate."""
+        found: dict[str, Any] = json.loads(self._documents.read(result.evidence))
+        return found
+
     async def run(self, job: JobSpec) -> list[Outcome]:
         """Moves and proves every table. Raises what an activity raises."""
         surveyed = await self.survey(job)
         assert surveyed.parked == []
+        assert [route.refusals for route in surveyed.routes if route.refusals] == []
         references = [self._routes.write(route) for route in surveyed.routes]
         ddl = DdlActivities(self._connections, self._routes)
         prepared = await self._activity.run(
@@ -123,7 +134,9 @@ class JobInProcess:
                 transform.transform_batches,
                 TransformInput(route=reference, load=begun.load, batches=staged.batches, digests=True),
             )
-        await self._activity.run(load.load_batches, LoadInput(route=reference, load=begun.load, batches=staged.batches))
+        loaded = await self._activity.run(
+            load.load_batches, LoadInput(route=reference, load=begun.load, batches=staged.batches)
+        )
         await self._activity.run(
             DdlActivities(self._connections, self._routes).finish_table, FinishInput(route=reference)
         )
@@ -140,6 +153,7 @@ class JobInProcess:
                 mode="checksum",
                 snapshot=None,
                 copies=1,
+                changed=loaded.changed,
             ),
         )
         return Outcome(route, result, staged)

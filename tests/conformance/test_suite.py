@@ -8,9 +8,11 @@ from connectors.conformance.harness import Harness
 from connectors.conformance.suite import ConformanceSuite
 from tests.conformance.conftest import OpenHarness
 from tests.conformance.harnesses.duckdb import DuckdbHarness
+from tests.conformance.harnesses.firebird import FirebirdHarness
 from tests.conformance.harnesses.mysql import MysqlHarness
 from tests.conformance.harnesses.oracle import OracleHarness
 from tests.conformance.harnesses.postgres import PostgresHarness
+from tests.conformance.harnesses.snowflake import SnowflakeHarness
 from tests.conformance.harnesses.sqlite import SqliteHarness
 
 
@@ -25,8 +27,16 @@ class TestPostgres(_Suite):
     harness_type = PostgresHarness
 
 
+class TestSqlalchemy(_Suite):
+    harness_type = FirebirdHarness
+
+
 class TestDuckdb(_Suite):
     harness_type = DuckdbHarness
+
+
+class TestSnowflake(_Suite):
+    harness_type = SnowflakeHarness
 
 
 class TestSqlite(_Suite):

@@ -187,7 +187,10 @@ def _stored_value(value: Any) -> Any:
     if isinstance(value, float) and value == 0.0:
         return 0.0  # Oracle coerces -0
     if isinstance(value, str) and "\0" in value:
-        return type(value)(value.replace("\0", NUL_STANDS_AS))
+        kept = type(value)(value.replace("\0", NUL_STANDS_AS))
+        if hasattr(value, "max_size"):
+            kept.max_size = value.max_size
+        return kept
     return value
 
 

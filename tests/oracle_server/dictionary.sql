@@ -36,8 +36,37 @@ SELECT sys.ora_name(c.relname::text)::varchar(128) AS segment_name, 'TABLE'::var
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = current_schema();
 
+-- PostgreSQL keeps a negative scale in 11 bits.
 CREATE OR REPLACE VIEW public.all_tab_cols AS
-SELECT c.*, c.column_id AS internal_column_id, 'YES'::varchar(3) AS user_generated FROM sys.all_tab_cols AS c;
+SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_type_owner, c.data_length, c.char_length, c.char_used,
+       c.data_precision, CASE WHEN c.data_scale > 1000 THEN c.data_scale - 2048 ELSE c.data_scale END AS data_scale,
+       c.nullable, coalesce(g.expression, c.data_default) AS data_default,
+       (CASE WHEN g.expression IS NULL THEN 'NO' ELSE 'YES' END)::varchar(3) AS virtual_column,
+       c.identity_column, c.hidden_column, c.column_id, c.column_id AS internal_column_id,
+       'YES'::varchar(3) AS user_generated
+FROM sys.all_tab_cols AS c
+LEFT JOIN (
+    SELECT sys.ora_owner(n.nspname::text) AS owner, sys.ora_name(k.relname::text) AS table_name,
+           sys.ora_column_name(k.oid, a.attname::text) AS column_name, pg_get_expr(d.adbin, d.adrelid) AS expression
+    FROM pg_attribute AS a
+    JOIN pg_class AS k ON k.oid = a.attrelid
+    JOIN pg_namespace AS n ON n.oid = k.relnamespace
+    JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attgenerated <> ''
+) AS g USING (owner, table_name, column_name);
+
+-- The Mirror takes RTRIM(TO_CHAR(moment)) for a number once something is appended to it.
+CREATE OR REPLACE FUNCTION sys.ora_computed_text(text, integer) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;
+
+-- Oracle's sign is that of the whole; PostgreSQL's, of the days alone.
+CREATE OR REPLACE FUNCTION public.to_dsinterval(text) RETURNS interval LANGUAGE sql IMMUTABLE STRICT AS $$
+SELECT CASE WHEN $1 LIKE '-%' THEN -1 ELSE 1 END
+    * (split_part(ltrim($1, '-+'), ' ', 1) || ' days')::interval
+    + CASE WHEN $1 LIKE '-%' THEN -1 ELSE 1 END * split_part(ltrim($1, '-+'), ' ', 2)::interval
+$$;
+CREATE OR REPLACE FUNCTION oracle.numtodsinterval(numeric, text) RETURNS interval LANGUAGE sql IMMUTABLE STRICT AS $$
+SELECT justify_hours($1 * ('1 ' || lower($2))::interval)
+$$;
 
 CREATE OR REPLACE VIEW public.all_constraints AS
 SELECT c.*, 'NOT DEFERRABLE'::varchar(14) AS deferrable,

@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 import fakesnow.conn
+import fakesnow.copy_into
 import fakesnow.server
 import fakesnow.transforms
 import jwt
@@ -47,6 +48,7 @@ session_numbers = itertools.count(1000)
 USER_STAGE = "STERNA_USER_STAGE"
 BEGIN = re.compile(r"BEGIN(?:\s+(?:TRANSACTION|WORK))?(?:\s+NAME\s+(?P<name>\w+))?", re.IGNORECASE)
 SHOW = re.compile(r"SHOW\s+(?P<what>[A-Z ]+?)(?:\s+IN\s+(?P<scope>SCHEMA|TABLE)\s+(?P<place>.+))?", re.IGNORECASE)
+LIST = re.compile(r"LIST\s+@~/?(?P<path>\S*)", re.IGNORECASE)
 REMOVE = re.compile(r"REMOVE\s+@~/(?P<path>\S+)", re.IGNORECASE)
 ABORT = re.compile(r"SELECT SYSTEM\$ABORT_TRANSACTION\((?P<id>\d+|\?)\)", re.IGNORECASE)
 CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_ALL_QUERIES\((?P<session>\d+)\)", re.IGNORECASE)
@@ -60,8 +62,10 @@ NANOSECONDS = {
 """What DuckDB calls types with more than 6 digits of a second, which fakesnow would cut."""
 CONTEXT = {"CURRENT_WAREHOUSE()": "'LOCAL'", "CURRENT_USER()": "'STERNA'", "CURRENT_ROLE()": "'SYSADMIN'"}
 EMPTY = frozenset(
-    ["MATERIALIZED VIEWS", "DYNAMIC TABLES", "STREAMS", "TASKS", "PIPES", "USER FUNCTIONS", "USER PROCEDURES"]
-    + ["MASKING POLICIES", "ROW ACCESS POLICIES"]
+    (
+        *("MATERIALIZED VIEWS", "DYNAMIC TABLES", "STREAMS", "TASKS", "PIPES", "USER FUNCTIONS", "USER PROCEDURES"),
+        *("MASKING POLICIES", "ROW ACCESS POLICIES"),
+    )
 )
 ERRORS: tuple[tuple[type[duckdb.Error], str, int, str], ...] = (
     (duckdb.CatalogException, "already exists", 2002, "42710"),
@@ -118,6 +122,9 @@ class LocalCursor(FakeSnowflakeCursor):
             return self._shown(show)
         if removal:
             return self._removed(removal["path"])
+        listed = LIST.fullmatch(sql)
+        if listed:
+            return _select([{"name": str(file)} for file in self._staged(listed["path"])], ("name",))
         if abort:
             number = int(abort["id"] if abort["id"] != "?" else params[0])
             return f"SELECT '{'aborted' if transactions.abort(number) else 'not found'}' AS status"
@@ -155,18 +162,18 @@ class LocalCursor(FakeSnowflakeCursor):
         schema, table = parts[-1], None
         if show["scope"].upper() == "TABLE":
             schema, table = (parts[-2] if len(parts) > 1 else str(self._conn.schema)), parts[-1]
-        if what == "COLUMNS":
-            rows = self._catalog.columns(schema, table)
-        else:
-            rows = self._catalog.keys(what, schema, table)
+        catalog = self._catalog
+        rows = catalog.columns(schema, table) if what == "COLUMNS" else catalog.keys(what, schema, table)
         return _select(rows, tuple(rows[0]) if rows else ("table_name", "fk_table_name"))
 
     def _removed(self, path: str) -> str:
-        root = Path(stage.internal_dir(f"{self._conn.database}.{self._conn.schema}.{USER_STAGE}", path))
-        found = [root] if root.is_file() else [file for file in root.rglob("*") if file.is_file()] if root.exists() else []
-        for file in found:
+        for file in self._staged(path):
             file.unlink()
         return f"SELECT '{path}' AS name, 'removed' AS result"
+
+    def _staged(self, path: str) -> list[Path]:
+        root = Path(stage.internal_dir(f"{self._conn.database}.{self._conn.schema}.{USER_STAGE}", path))
+        return [root] if root.is_file() else [file for file in root.rglob("*") if file.is_file()]
 
     def _commented(self, sql: str) -> None:
         comment = sqlglot.parse_one(sql, read="snowflake")
@@ -176,10 +183,14 @@ class LocalCursor(FakeSnowflakeCursor):
             values = [str(self._conn.database), *place, text]
             with self._duck_conn.cursor() as session:
                 session.execute(
-                    "INSERT OR REPLACE INTO _fs_global._fs_information_schema._fs_tables_ext VALUES (?, ?, ?, ?)", values
+                    "INSERT OR REPLACE INTO _fs_global._fs_information_schema._fs_tables_ext VALUES (?, ?, ?, ?)",
+                    values,
                 )
             return
-        place = (folded(target.args["db"]) if target.args.get("db") else str(self._conn.schema), folded(target.args["table"]))
+        place = (
+            folded(target.args["db"]) if target.args.get("db") else str(self._conn.schema),
+            folded(target.args["table"]),
+        )
         for column in self._catalog.tables[place].columns:
             if column.name == folded(target.this):
                 column.comment = text
@@ -257,11 +268,9 @@ class Logins:
         response = await fakesnow.server.login_request(request)
         answer = json.loads(bytes(response.body))
         token = answer["data"]["token"]
-        answer["data"]["sessionId"] = next(session_numbers)
+        answer["data"] |= {"sessionId": next(session_numbers), "masterToken": token}
         connection = fakesnow.server.sessions[token]
         connection.sterna_token = token  # type: ignore[attr-defined]
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE STAGE IF NOT EXISTS {USER_STAGE}")
         return JSONResponse(answer)
 
     def _signed(self, token: str) -> bool:
@@ -330,8 +339,28 @@ def _as_duckdb(part: exp.Expression) -> exp.Expression:
     return part
 
 
+def _keep_user_stages() -> None:
+    """The user's stage is there without CREATE STAGE."""
+    find, locate = stage.stage_lookup_sql, fakesnow.copy_into.stage_url_from_var
+
+    def lookup(catalog: str, schema: str, name: str, tables: stage.TableStages) -> str:
+        if name == USER_STAGE:
+            return f"SELECT '{catalog}.{schema}.{name}' AS storage_name"
+        return find(catalog, schema, name, tables)
+
+    def url(var: str, session: Any, catalog: Any, schema: Any, tables: Any, target: exp.Table) -> str:
+        name, _, path = var.partition("/")
+        if name == USER_STAGE:
+            return stage.internal_dir(f"{catalog}.{schema}.{name}").rstrip("/") + f"/{path}"
+        return locate(var, session, catalog, schema, tables, target)
+
+    stage.stage_lookup_sql = lookup
+    fakesnow.copy_into.stage_url_from_var = url
+
+
 def application(logins: Logins) -> Starlette:
     """fakesnow's routes, three of them replaced."""
+    _keep_user_stages()
     fakesnow.conn.FakeSnowflakeCursor = LocalCursor  # type: ignore[misc]
     fakesnow.transforms.integer_precision = whole_numbers
     original = fakesnow.transforms.upper_case_unquoted_identifiers

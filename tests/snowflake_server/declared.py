@@ -250,15 +250,15 @@ def _constraints(part: exp.Expression, schema: str, name: str = "") -> list[Cons
 def _foreign_key(part: exp.ForeignKey, schema: str, name: str) -> Constraint:
     target = part.args["reference"].this
     table = target.this if isinstance(target, exp.Schema) else target
-    options = " ".join(
-        [*(str(option) for option in part.args["reference"].args.get("options") or [])]
-        + [f"ON DELETE {part.args['delete']}" if part.args.get("delete") else ""]
-        + [f"ON UPDATE {part.args['update']}" if part.args.get("update") else ""]
-    ).upper()
+    written = [str(option) for option in part.args["reference"].args.get("options") or []]
+    written += [f"ON {event.upper()} {part.args[event]}" for event in ("delete", "update") if part.args.get(event)]
+    options = " ".join(written).upper()
 
     def action(event: str) -> str:
         after = options.partition(f"ON {event} ")[2]
-        return next((rule for rule in ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT") if after.startswith(rule)), "NO ACTION")
+        return next(
+            (rule for rule in ("CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT") if after.startswith(rule)), "NO ACTION"
+        )
 
     return Constraint(
         "FOREIGN",

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from connectors.base import Credentials
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ("ACCOUNT", "USER", "PASSWORD", "WAREHOUSE", "ROLE")
 START_SECONDS = 30.0
+PASSPHRASE = "passphrase"
+"""Of the private key of the local server's user."""
 
 
 class SnowflakeServer:
@@ -73,7 +74,7 @@ class SnowflakeServer:
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
-                serialization.BestAvailableEncryption(b"passphrase"),
+                serialization.BestAvailableEncryption(PASSPHRASE.encode()),
             )
         )
         public = self.folder / "key.pub"

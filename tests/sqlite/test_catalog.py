@@ -41,7 +41,7 @@ async def orders(new_file: NewFile) -> TableSchema:
 
 async def test_columns_are_described(orders: TableSchema) -> None:
     named = {column.name: column for column in orders.columns}
-    assert list(named) == "id twice thrice name at sum price odd parent customer".split()
+    assert list(named) == ["id", "twice", "thrice", "name", "at", "sum", "price", "odd", "parent", "customer"]
     assert (named["id"].identity, named["id"].nullable) == ("BY DEFAULT", False)
     assert (named["twice"].generated, named["twice"].virtual) == ("id * 2", False)
     assert (named["thrice"].generated, named["thrice"].virtual) == ("id * 3", True)

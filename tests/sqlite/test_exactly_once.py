@@ -104,7 +104,7 @@ async def test_a_batch_that_two_workers_load_at_once_is_loaded_once(arriving: Ar
 async def test_a_refused_row_takes_its_whole_batch_back(arriving: Arriving) -> None:
     arriving.database.run("CREATE UNIQUE INDEX once ON t (id)")
     begun = await arriving.begin()
-    with pytest.raises(DataRejected, match="UNIQUE constraint failed: t.id"):
+    with pytest.raises(DataRejected, match=r"UNIQUE constraint failed: t\.id"):
         await arriving.load(begun.load, 0, [*FIRST, FIRST[0]])
     assert arriving.database.rows("SELECT count(*) FROM t") == [(0,)]
     assert arriving.database.rows("SELECT count(*) FROM sterna_ledger WHERE number = 0") == [(0,)]

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from connectors.base import Selection
 from core.errors import Contended, InvalidConfiguration, NotFound
 from core.value_type import ValueType
 from tests.sqlite.conftest import Arriving, Database
@@ -61,8 +62,6 @@ async def test_one_reading_sees_one_moment(new_file: NewFile) -> None:
     database = new_file("source")
     database.run("PRAGMA journal_mode = wal", "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
     schema = await database.describe("t")
-    from connectors.base import Selection
-
     async with database.connector().reading(None) as reader:
         selection = Selection(schema, ["id"], interchange=True)
         assert await reader.count(selection) == 1
@@ -92,8 +91,6 @@ async def test_reading_changes_nothing_whatever_the_where_clause_says(new_file: 
     database = new_file("source")
     database.run("CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
     schema = await database.describe("t")
-    from connectors.base import Selection
-
     for clause in ("1 = 1); DELETE FROM t; SELECT (1", "id = ?", "id =", "nope = 1", '"nope" = 1 AND `nope` = 2'):
         with pytest.raises((InvalidConfiguration, NotFound)):
             await database.connector().check_selection(Selection(schema, ["id"], clause, interchange=True))

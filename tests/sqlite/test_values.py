@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from connectors.contract import WrittenColumn
 from connectors.sqlite.types import new_column
 from core.errors import DataRejected
 from core.schema import Column
@@ -137,8 +139,6 @@ async def test_a_column_without_a_type_tells_every_storage_class_apart_and_takes
     arriving = Arriving(copy, {})
     schema = await source.describe("t")
     existing = await copy.describe("t")
-    from connectors.contract import WrittenColumn
-
     for column, there in zip(schema.columns, existing.columns, strict=True):
         arrival = copy.connector().arrival(column, there, key=False)
         assert arrival.verdict == "EXACT"
@@ -229,8 +229,6 @@ async def test_a_declared_decimal_keeps_the_decimals_that_a_binary_fraction_prin
 
 
 async def test_random_floats_survive_to_the_last_bit(new_file: NewFile) -> None:
-    import random
-
     numbers = random.Random(7)
     floats = [struct.unpack("d", numbers.randbytes(8))[0] for _ in range(5000)]
     floats = [value for value in floats if value == value and value != 0]

@@ -13,10 +13,11 @@ from connectors.conformance.harness import Login, Native, NativeColumn, Rows, Sq
 from connectors.conformance.matrix import LONG
 from connectors.contract import Credentials
 from deploy.local.postgres_server import free_port
-from tests.oracle_server.server import OracleLogin
+from tests.oracle_server.server import OracleLogin, real_oracle
 
 ENDLESS = ("infinity", "-infinity")
 NOT_NUMBERS = ("NaN", "Infinity", "-Infinity", LONG, f"-{LONG}.{LONG}", f"0.{LONG}", "1" + "0" * 1000)
+NANOSECONDS = ("values_arrive[time_9]", "values_arrive[timestamp_9]", "made_tables_are_used_again[timestamp_9]")
 BIND_TYPES = {
     "BINARY_FLOAT": oracledb.DB_TYPE_BINARY_FLOAT,
     "BINARY_DOUBLE": oracledb.DB_TYPE_BINARY_DOUBLE,
@@ -26,7 +27,7 @@ BIND_TYPES = {
     "NUMBER": oracledb.DB_TYPE_NUMBER,
     "TIMESTAMP": oracledb.DB_TYPE_TIMESTAMP,
     "DATE": oracledb.DB_TYPE_DATE,
-    "INTERVAL DAY": oracledb.DB_TYPE_INTERVAL_DS,
+    "INTERVAL DAY": oracledb.DB_TYPE_NUMBER,
 }
 
 
@@ -53,11 +54,11 @@ class OracleHarness(SqlHarness):
         "decimal_any": Native("NUMBER", without=NOT_NUMBERS),
         "float32": Native("BINARY_FLOAT", prints={"-0": "0"}),
         "float64": Native("BINARY_DOUBLE", prints={"-0": "0"}),
-        "text": Native("CLOB"),
+        "text": Native("CLOB", without=("",)),
         "varchar_10": Native("VARCHAR2(10 CHAR)", without=("",)),
         "varchar_4000": Native("VARCHAR2(4000 CHAR)", without=("", "é" * 4000)),
         "char_5": Native("CHAR(5 CHAR)", without=("",)),
-        "binary": Native("BLOB"),
+        "binary": Native("BLOB", without=("\\x",)),
         "varbinary_16": Native("RAW(16)", without=("\\x",)),
         "timestamp": Native(
             "TIMESTAMP(6)",
@@ -98,7 +99,10 @@ class OracleHarness(SqlHarness):
     def insert(self, name: str, columns: Sequence[NativeColumn], rows: Rows) -> None:
         """See Harness."""
         names = ", ".join(self.identifier(column.name) for column in columns)
-        marks = ", ".join(f":{number}" for number in range(1, len(columns) + 1))
+        marks = ", ".join(
+            f"NUMTODSINTERVAL(:{number}, 'SECOND')" if column.value.kind == "interval" else f":{number}"
+            for number, column in enumerate(columns, 1)
+        )
         with self._login.connect() as connection, connection.cursor() as cursor:
             for row in rows:
                 cursor.setinputsizes(*(_bind_type(column.type) for column in columns))
@@ -113,6 +117,22 @@ class OracleHarness(SqlHarness):
     def ledger_rows(self) -> int:
         """See Harness. Names that Sterna makes are in Oracle's case."""
         return self.count("STERNA_LEDGER", '"NUMBER" >= 0')
+
+    def slow_condition(self) -> str:
+        """See Harness."""
+        return "(SELECT COUNT(*) FROM all_tab_cols a, all_tab_cols b, all_tab_cols c, all_tab_cols d) < 0"
+
+    def statements(self) -> int:
+        """See Harness."""
+        return self._count_sessions("status = 'ACTIVE'")
+
+    def sessions(self) -> int:
+        """See Harness."""
+        return self._count_sessions("1 = 1")
+
+    def _count_sessions(self, condition: str) -> int:
+        others = f"username = '{self.schema}' AND sid <> TO_NUMBER(SYS_CONTEXT('USERENV', 'SID')) AND {condition}"
+        return int(self.query(f"SELECT COUNT(*) FROM gv$session WHERE {others}")[0][0])
 
     def wrong_password(self) -> Login:
         """See Harness."""
@@ -148,15 +168,12 @@ def _value(text: str | None, column: NativeColumn) -> Any:
         case "timestamp" | "timestamp_tz":
             return dt.datetime.fromisoformat(text)
         case "interval":
-            return _duration(text)
+            return _seconds(text)
     return text
 
 
-def _duration(text: str) -> dt.timedelta:
+def _seconds(text: str) -> Decimal:
     days, _, clock = text.rpartition(" ") if ":" in text else (text, "", "0:0:0")
     hours, minutes, seconds = clock.lstrip("+-").split(":")
-    whole, _, fraction = seconds.partition(".")
-    time = dt.timedelta(
-        hours=int(hours), minutes=int(minutes), seconds=int(whole), microseconds=int(fraction.ljust(6, "0") or 0)
-    )
-    return dt.timedelta(days=int(days.split()[0]) if days else 0) + (-time if clock.startswith("-") else time)
+    time = Decimal(hours) * 3600 + Decimal(minutes) * 60 + Decimal(seconds)
+    return (int(days.split()[0]) if days else 0) * 86400 + (-time if clock.startswith("-") else time)

@@ -1,0 +1,515 @@
+"""Values that a destination cannot hold, pair by pair: FIDELITY's cases of refusal as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Lossy:
+    """A column at the source, of which some values do not fit the destination."""
+
+    case: str
+    source: str
+    destination: str
+    type: str
+    """Of the column at the source."""
+    values: Sequence[str]
+    """SQL expressions of the source, row by row."""
+    limit: str
+    """What the values that do not fit are beyond (core.value_type.Limit)."""
+    example: str
+    """Interchange text of the first one."""
+    count: int = 1
+    changed: Sequence[str | None] | None = None
+    """What the destination's client finds where the loss is accepted, row by row; None: there is nothing that the
+    value could become, so it is refused even then."""
+    existing: str = ""
+    """The type of the column at the destination; '' where Sterna makes it."""
+    planned: bool = False
+    """The catalogs are enough to refuse it: any value of the declared type could change."""
+    read: str = "v"
+    """SQL at the destination."""
+
+    def __str__(self) -> str:
+        return f"{self.source} to {self.destination}: {self.case}".lower().replace(" ", "-")
+
+
+GOOD_DAY = "2024-02-29"
+
+LOSSY = (
+    # digits beyond the destination's precision
+    Lossy(
+        "a wider decimal into a narrower column",
+        "POSTGRES",
+        "MYSQL",
+        "numeric(20,6)",
+        ("1.25", "1.005", "-2.675001"),
+        limit="digits",
+        example="1.005000",
+        count=2,
+        changed=("1.25", "1.01", "-2.68"),
+        existing="DECIMAL(10,2)",
+        planned=True,
+    ),
+    Lossy(
+        "nanoseconds",
+        "DUCKDB",
+        "POSTGRES",
+        "TIMESTAMP_NS",
+        ("'2024-02-29 01:02:03.5'", "'2024-02-29 01:02:03.123456789'"),
+        limit="fraction",
+        example="2024-02-29 01:02:03.123456789",
+        changed=("2024-02-29 01:02:03.5", "2024-02-29 01:02:03.123456"),
+        read="v::text",
+        planned=True,
+    ),
+    Lossy(
+        "a wider decimal into a narrower column",
+        "MYSQL",
+        "POSTGRES",
+        "DECIMAL(38,10)",
+        ("1.25", "12345678901.5"),
+        limit="digits",
+        example="12345678901.5000000000",
+        changed=("1.25", None),
+        existing="numeric(10,2)",
+        planned=True,
+    ),
+    # a number without precision into a fixed scale
+    Lossy(
+        "numeric without precision",
+        "POSTGRES",
+        "MYSQL",
+        "numeric",
+        ("0.1", "0.0000000000000000000000000000001", "1e40"),
+        limit="digits",
+        example="0.0000000000000000000000000000001",
+        count=2,
+        changed=("0.1", "0", None),
+        read="TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM v))",
+    ),
+    Lossy(
+        "NUMBER without precision",
+        "ORACLE",
+        "POSTGRES",
+        "NUMBER",
+        ("1.5", "1.005"),
+        limit="digits",
+        example="1.005",
+        changed=("1.50", "1.01"),
+        existing="numeric(12,2)",
+    ),
+    Lossy(
+        "numeric without precision",
+        "POSTGRES",
+        "SNOWFLAKE",
+        "numeric",
+        ("1", "1.5"),
+        limit="digits",
+        example="1.5",
+        changed=("1", "2"),
+        existing="NUMBER(38,0)",
+        planned=True,
+    ),
+    Lossy(
+        "more digits than NUMBER keeps",
+        "POSTGRES",
+        "ORACLE",
+        "numeric",
+        ("1", "12345678901234567890123456789012345678.95"),
+        limit="significant",
+        example="12345678901234567890123456789012345678.95",
+        changed=("1", "12345678901234567890123456789012345679"),
+        read="TO_CHAR(v)",
+    ),
+    # NaN and infinity
+    Lossy(
+        "NaN and infinity",
+        "POSTGRES",
+        "MYSQL",
+        "double precision",
+        ("1.5", "'NaN'", "'-Infinity'"),
+        limit="finite",
+        example="NaN",
+        count=2,
+        changed=("1.5", None, None),
+    ),
+    Lossy(
+        "NaN in a decimal",
+        "POSTGRES",
+        "ORACLE",
+        "numeric(10,2)",
+        ("1.5", "'NaN'"),
+        limit="finite",
+        example="NaN",
+        changed=("1.5", None),
+    ),
+    Lossy(
+        "NaN in a decimal",
+        "POSTGRES",
+        "DUCKDB",
+        "numeric(10,2)",
+        ("1.5", "'NaN'"),
+        limit="finite",
+        example="NaN",
+        changed=("1.50", None),
+    ),
+    Lossy(
+        "NaN in a decimal",
+        "POSTGRES",
+        "SNOWFLAKE",
+        "numeric(10,2)",
+        ("1.5", "'NaN'"),
+        limit="finite",
+        example="NaN",
+        changed=("1.50", None),
+    ),
+    Lossy(
+        "NaN",
+        "POSTGRES",
+        "SQLITE",
+        "double precision",
+        ("1.5", "'NaN'"),
+        limit="finite",
+        example="NaN",
+        changed=("1.5", None),
+    ),
+    Lossy(
+        "minus zero",
+        "POSTGRES",
+        "MYSQL",
+        "double precision",
+        ("1.5", "'-0'"),
+        limit="no_minus_zero",
+        example="-0",
+        changed=("1.5", "0"),
+    ),
+    # dates that not every database has
+    Lossy(
+        "infinite and early dates",
+        "POSTGRES",
+        "MYSQL",
+        "date",
+        (f"'{GOOD_DAY}'", "'infinity'", "'0044-03-15 BC'", "'10000-01-01'"),
+        limit="years",
+        example="infinity",
+        count=3,
+        changed=(GOOD_DAY, None, None, None),
+    ),
+    Lossy(
+        "infinite and late timestamps",
+        "POSTGRES",
+        "ORACLE",
+        "timestamp",
+        (f"'{GOOD_DAY} 12:00:00'", "'-infinity'", "'10000-01-01 00:00:00'"),
+        limit="years",
+        example="-infinity",
+        count=2,
+        changed=(f"{GOOD_DAY} 12:00:00", None, None),
+        read="TO_CHAR(v, 'YYYY-MM-DD HH24:MI:SS')",
+    ),
+    Lossy(
+        "days that Oracle's calendar left out",
+        "POSTGRES",
+        "ORACLE",
+        "date",
+        (f"'{GOOD_DAY}'", "'1582-10-10'"),
+        limit="no_gap",
+        example="1582-10-10",
+        changed=(GOOD_DAY, None),
+        read="TO_CHAR(v, 'YYYY-MM-DD')",
+    ),
+    Lossy(
+        "infinite and early dates",
+        "POSTGRES",
+        "SNOWFLAKE",
+        "timestamptz",
+        (f"'{GOOD_DAY} 12:00:00Z'", "'infinity'", "'0044-03-15 00:00:00Z BC'"),
+        limit="years",
+        example="infinity",
+        count=2,
+        changed=(f"{GOOD_DAY} 12:00:00", None, None),
+        read="TO_VARCHAR(v, 'YYYY-MM-DD HH24:MI:SS TZH:TZM')",
+    ),
+    Lossy(
+        "timestamps after the last one",
+        "POSTGRES",
+        "DUCKDB",
+        "timestamp",
+        (f"'{GOOD_DAY} 12:00:00'", "'294276-12-31 00:00:00'"),
+        limit="years",
+        example="294276-12-31 00:00:00",
+        changed=(f"{GOOD_DAY} 12:00:00", None),
+    ),
+    # what MySQL takes for dates
+    Lossy(
+        "zero dates",
+        "MYSQL",
+        "POSTGRES",
+        "DATE",
+        (f"'{GOOD_DAY}'", "'0000-00-00'"),
+        limit="years",
+        example="0000-00-00",
+        changed=(GOOD_DAY, None),
+    ),
+    Lossy(
+        "zero dates",
+        "MYSQL",
+        "ORACLE",
+        "DATETIME",
+        (f"'{GOOD_DAY} 12:00:00'", "'0000-00-00 00:00:00'"),
+        limit="years",
+        example="0000-00-00 00:00:00",
+        changed=(f"{GOOD_DAY} 12:00:00", None),
+        read="TO_CHAR(v, 'YYYY-MM-DD HH24:MI:SS')",
+    ),
+    Lossy(
+        "zero dates",
+        "MYSQL",
+        "SQLITE",
+        "DATE",
+        (f"'{GOOD_DAY}'", "'0000-00-00'"),
+        limit="years",
+        example="0000-00-00",
+        changed=(GOOD_DAY, None),
+    ),
+    *(
+        Lossy(
+            f"a {word} date",
+            "MYSQL",
+            destination,
+            "DATE",
+            (f"'{GOOD_DAY}'", f"'{value}'"),
+            limit="syntax",
+            example=value,
+        )
+        for word, value in (("partial", "2024-02-00"), ("yearly", "2024-00-00"), ("invalid", "2024-02-31"))
+        for destination in ("POSTGRES", "DUCKDB", "SNOWFLAKE")
+    ),
+    # times of day
+    Lossy(
+        "24:00:00",
+        "POSTGRES",
+        "SNOWFLAKE",
+        "time",
+        ("'23:59:59'", "'24:00:00'"),
+        limit="within_a_day",
+        example="24:00:00",
+        changed=("23:59:59", None),
+    ),
+    Lossy(
+        "more than 24 hours",
+        "MYSQL",
+        "POSTGRES",
+        "TIME",
+        ("'23:59:59'", "'838:59:59'", "'-00:00:01'"),
+        limit="within_a_day",
+        example="838:59:59",
+        count=2,
+        changed=("23:59:59", None, None),
+        existing="time",
+        planned=True,
+    ),
+    # U+0000
+    Lossy(
+        "NUL",
+        "MYSQL",
+        "POSTGRES",
+        "LONGTEXT",
+        ("'ab'", "'a\\0b'"),
+        limit="no_nul",
+        example="a\0b",
+        changed=("ab", "ab"),
+    ),
+    Lossy(
+        "NUL",
+        "SQLITE",
+        "POSTGRES",
+        "TEXT",
+        ("'ab'", "'a' || char(0) || 'b'"),
+        limit="no_nul",
+        example="a\0b",
+        changed=("ab", "ab"),
+    ),
+    Lossy(
+        "NUL within a document",
+        "MYSQL",
+        "POSTGRES",
+        "JSON",
+        ("'[1]'", "'[\"a\\\\u0000b\"]'"),
+        limit="no_nul",
+        example='["a\\u0000b"]',
+        changed=("[1]", "['ab']"),
+        existing="jsonb",
+    ),
+    # the empty text
+    Lossy(
+        "the empty text in a column that is NOT NULL",
+        "POSTGRES",
+        "ORACLE",
+        "varchar(20) NOT NULL",
+        ("'a'", "''"),
+        limit="not_empty",
+        example="",
+    ),
+    # texts that are too long
+    Lossy(
+        "a longer text",
+        "POSTGRES",
+        "MYSQL",
+        "text",
+        ("'abc'", "'žluťoučký'"),
+        limit="characters",
+        example="žluťoučký",
+        changed=("abc", "žluťo"),
+        existing="VARCHAR(5) CHARACTER SET utf8mb4",
+        planned=True,
+    ),
+    Lossy(
+        "more bytes than characters",
+        "POSTGRES",
+        "ORACLE",
+        "varchar(10)",
+        ("'abcdefghij'", "'ěěěěěěěěěě'"),
+        limit="bytes",
+        example="ěěěěěěěěěě",
+        changed=("abcdefghij", "ěěěěě"),
+        existing="VARCHAR2(10 BYTE)",
+    ),
+    Lossy(
+        "more bytes than a TINYTEXT has",
+        "POSTGRES",
+        "MYSQL",
+        "text",
+        ("'abc'", "repeat('ě', 200)"),
+        limit="bytes",
+        example="ě" * 200,
+        changed=("abc", "ě" * 127),
+        existing="TINYTEXT CHARACTER SET utf8mb4",
+    ),
+    Lossy(
+        "a longer text",
+        "MYSQL",
+        "SNOWFLAKE",
+        "VARCHAR(20)",
+        ("'abc'", "'abcdef'"),
+        limit="characters",
+        example="abcdef",
+        changed=("abc", "abcde"),
+        existing="VARCHAR(5)",
+        planned=True,
+    ),
+    # integers for booleans and signed integers
+    Lossy(
+        "tinyint(1) outside 0 and 1",
+        "MYSQL",
+        "POSTGRES",
+        "TINYINT(1)",
+        ("0", "1", "2", "-1"),
+        limit="zero_or_one",
+        example="2",
+        count=2,
+        changed=("False", "True", "True", "True"),
+        existing="boolean",
+    ),
+    Lossy(
+        "tinyint(1) outside 0 and 1",
+        "MYSQL",
+        "DUCKDB",
+        "TINYINT(1)",
+        ("0", "1", "2"),
+        limit="zero_or_one",
+        example="2",
+        changed=("False", "True", "True"),
+        existing="BOOLEAN",
+    ),
+    Lossy(
+        "unsigned 64 bits",
+        "MYSQL",
+        "POSTGRES",
+        "BIGINT UNSIGNED",
+        ("9223372036854775807", "18446744073709551615"),
+        limit="range",
+        example="18446744073709551615",
+        changed=("9223372036854775807", None),
+        existing="bigint",
+        planned=True,
+    ),
+    Lossy(
+        "unsigned 64 bits",
+        "MYSQL",
+        "DUCKDB",
+        "BIGINT UNSIGNED",
+        ("9223372036854775807", "18446744073709551615"),
+        limit="range",
+        example="18446744073709551615",
+        changed=("9223372036854775807", None),
+        existing="BIGINT",
+    ),
+    # numbers and keys in documents
+    Lossy(
+        "a number in a document",
+        "POSTGRES",
+        "SNOWFLAKE",
+        "jsonb",
+        ("'[1.5]'", "'[1234567890123456789012345678901234567890.5]'"),
+        limit="json_numbers",
+        example="[1234567890123456789012345678901234567890.5]",
+    ),
+    Lossy(
+        "a number in a document",
+        "POSTGRES",
+        "MYSQL",
+        "jsonb",
+        ("'[1.5]'", "'[0.12345678901234567890]'"),
+        limit="json_numbers",
+        example="[0.12345678901234567890]",
+    ),
+    Lossy(
+        "a key twice in a document",
+        "MYSQL",
+        "POSTGRES",
+        "JSON",
+        ("'{\"a\": 1}'", "'{\"a\": 1, \"a\": 2}'"),
+        limit="json_objects",
+        example='{"a": 1, "a": 2}',
+        existing="jsonb",
+    ),
+    # a float of 64 bits where 32 are
+    Lossy(
+        "more than 32 bits",
+        "POSTGRES",
+        "DUCKDB",
+        "double precision",
+        ("0.5", "0.1"),
+        limit="float32",
+        example="0.1",
+        changed=("0.5", "0.10000000149011612"),
+        existing="FLOAT",
+        planned=True,
+    ),
+    # labels that an enum has not
+    Lossy(
+        "a text that is no label",
+        "POSTGRES",
+        "MYSQL",
+        "text",
+        ("'sad'", "'glad'"),
+        limit="labels",
+        example="glad",
+        changed=("sad", None),
+        existing="ENUM('sad','happy')",
+    ),
+    # what loosely typed databases take for a value
+    Lossy(
+        "text in a column of numbers",
+        "SQLITE",
+        "POSTGRES",
+        "INTEGER",
+        ("1", "'one'"),
+        limit="syntax",
+        example="'one'",
+    ),
+)
