@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat, beating
+from activities.resources.refused_values import RefusedValues
 from connectors.base import ReadsRows, capability
+from core.errors import DataRejected
 from core.models import CountInput, ExtractInput, StagedBatch, StagedBatches
 from core.schema import Digest
 
@@ -44,7 +46,10 @@ class ExtractActivities:
         # Beats by the clock too: a selective whereClause may send nothing for long.
         async with beating(), reader.reading(given.snapshot.id if given.snapshot else None) as session:
             for number in range(given.span.first, given.span.first + given.span.count):
-                staged.append(await self._extract_batch(session, route, given, number))
+                try:
+                    staged.append(await self._extract_batch(session, route, given, number))
+                except DataRejected as error:
+                    raise RefusedValues(self._routes).keep(route, number, error) from None
                 beat(staged[-1].bytes)
         return StagedBatches(batches=staged, seconds=time.monotonic() - started)
 

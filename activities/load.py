@@ -60,7 +60,7 @@ class LoadActivities:
                 try:
                     loaded = await self._load_batch(route, given.load, batch)
                 except DataRejected as error:
-                    raise await RefusedValues(self._routes).explain(route, batch, self._staging, error) from error
+                    raise await RefusedValues(self._routes).explain(route, batch, self._staging, error) from None
             self._staging.delete(batch.staged)
             total += loaded.digest
             changed = add_changed(changed, batch.changed)

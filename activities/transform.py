@@ -65,4 +65,4 @@ class TransformActivities:
         try:
             return change(rows)
         except DataRejected as error:
-            raise RefusedValues(self._routes).keep(route, number, error)
+            raise RefusedValues(self._routes).keep(route, number, error) from None

@@ -63,6 +63,8 @@ class Selection:
     """Values as interchange text (core/value_type.py) rather than in the database's own text."""
     native_format: str = ""
     """Which of the connector's bulk formats `read_native` gives."""
+    every_column: bool = False
+    """The job names no columns: it means all that the table has."""
 
 
 @dataclass(frozen=True)

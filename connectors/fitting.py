@@ -59,16 +59,22 @@ def fit(batch: pa.RecordBatch, columns: Sequence[FittedColumn]) -> tuple[pa.Reco
 
 
 def violations(batch: pa.RecordBatch, columns: Sequence[FittedColumn]) -> list[Violation]:
-    """Every limit that values of the batch are beyond, with one example each; nothing is changed."""
+    """Every limit that values of the batch are beyond, with one example each; nothing is changed. A value that is beyond
+    several of one kind counts once."""
     found = []
     for column in columns:
         text = batch.column(column.name)
+        known: dict[str, pa.Array] = {}
         for limit in column.limits:
             wrong = _beyond(text, limit, column)
+            if limit.kind in known:
+                wrong = pc.and_not(wrong, known[limit.kind])
             rows = pc.sum(wrong).as_py() or 0
-            if rows:
-                found.append(Violation(column, limit, rows, _example(text, wrong)))
-            if rows and limit.kind == "syntax":
+            if not rows:
+                continue
+            found.append(Violation(column, limit, rows, _example(text, wrong)))
+            known[limit.kind] = pc.or_(wrong, known[limit.kind]) if limit.kind in known else wrong
+            if limit.kind == "syntax":
                 text = pc.if_else(wrong, pa.scalar(None, text.type), text)
     return found
 

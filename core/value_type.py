@@ -86,7 +86,7 @@ class ValueType(Model):
     """What an interval is made of: of anything; months (and years) alone; days and less than 24 hours, all of one sign;
     hours alone."""
     labels: tuple[str, ...] = ()
-    """Of an enum, in order."""
+    """Of an enum, in order; of a text, those that its values are lists of (MySQL's SET)."""
     normalised: bool = False
     """Of json: the database keeps the document and not its text (jsonb, VARIANT)."""
     fixed: bool = False

@@ -110,7 +110,8 @@ class InterchangeColumns(PlansColumns):
         label = f"{draft.table.destination_name}.{name}"
         accepted = label in self._options.accept_lossy
         foreign = self._source_can.dialect != self._destination_can.dialect
-        limits = [*(column.limits if foreign else []), *arrival.limits]
+        own = [limit for limit in column.limits if limit not in arrival.limits] if foreign else []
+        limits = [*own, *arrival.limits]
         if self._source_can.loosely_typed:
             limits = _declared_limits(arrival.value) + limits
         if accepted:
@@ -143,8 +144,8 @@ class InterchangeColumns(PlansColumns):
         warnings = []
         for column in judged:
             origin = draft.table.source.column(column.route.source) if column.route.source else None
-            if origin is not None and origin.zone_lost:
-                warnings.append(f"{column.label}: of the time zone only the instant arrives ({origin.type})")
+            if origin is not None:
+                warnings += [f"{column.label}: {words}" for words in _weaker_meaning(origin, column.route)]
             for limit in column.route.limits:
                 if not limit.refuse:
                     warnings.append(
@@ -189,6 +190,18 @@ def _declared_limits(value: ValueType) -> list[Limit]:
     if value.kind in ("text", "char") and value.length is not None:
         limits.append(Limit(kind="characters", high=value.length))
     return limits
+
+
+def _weaker_meaning(origin: Column, route: ColumnRoute) -> list[str]:
+    """What of the column does not arrive, though every value does."""
+    words = []
+    if origin.zone_lost:
+        words.append(f"of the time zone only the instant arrives ({origin.type})")
+    if origin.value.kind == "char":
+        words.append(f"blanks that fill up {origin.type} are no part of its values")
+    if origin.value.kind == "enum" and not route.destination_type.upper().startswith("ENUM"):
+        words.append(f"the order of the labels of {origin.type} is not kept")
+    return words
 
 
 def _needs_a_look(column: _Judged) -> bool:

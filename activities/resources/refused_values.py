@@ -27,7 +27,7 @@ class RefusedValues:
         """The error, whose remedy names the document with its evidence, where it has any."""
         if error.evidence:
             kept = self._routes.keep_refusal(route, number, error.evidence)
-            error.remedy = f"{error.remedy}. The document {kept} shows an example"
+            error.remedy = ". ".join(filter(None, (error.remedy, f"The document {kept} shows an example")))
         return error
 
     async def explain(

@@ -164,6 +164,12 @@ class Survey:
             stable_pages=job.options.consistency == "snapshot" and planner.exports_snapshot,
         )
         route = planner.route(draft, plan, drafts)
-        selection = Selection(draft.table.source, route.read_columns, route.where_clause, interchange=route.interchange)
+        selection = Selection(
+            draft.table.source,
+            route.read_columns,
+            route.where_clause,
+            interchange=route.interchange,
+            every_column=draft.table.spec.columns is None,
+        )
         await reader.check_selection(selection)
         return route

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,7 +44,10 @@ class Offers:
     async def test_options_without_driver(self, harness: Harness) -> None:
         """Options are imported without the driver."""
         module = find_type(harness.type_name).options.partition(":")[0]
-        result = subprocess.run([sys.executable, "-c", LOADED, module], check=True, capture_output=True, text=True)  # noqa: S603
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        result = subprocess.run(
+            [sys.executable, "-c", LOADED, module], check=True, capture_output=True, text=True, env=environment
+        )  # noqa: S603
         allowed = {module.partition(".")[0], *sys.stdlib_module_names} - {"sqlite3", "_sqlite3"}
         assert set(json.loads(result.stdout)) <= allowed
 

@@ -51,6 +51,7 @@ def _column(row: tuple[Any, ...], documents: set[str], *, mariadb: bool) -> Colu
     base = read_type(native).base
     textual = base in CHARACTERS and base != "json"
     dated = base in ("date", "datetime", "timestamp")
+    value = _readable(value_of(native, json=json))
     return Column(
         name=name,
         type=native,
@@ -63,9 +64,14 @@ def _column(row: tuple[Any, ...], documents: set[str], *, mariadb: bool) -> Colu
         comment=comment or None,
         base_type=OWN + base,
         deterministic=not textual or collation is None or BYTEWISE.match(collation) is not None,
-        limits=[SOME_YEAR, SYNTAX] if dated else [],
-        value=_readable(value_of(native, json=json)),
+        limits=[SOME_YEAR, SYNTAX] if dated else _labels_only(value),
+        value=value,
     )
+
+
+def _labels_only(value: ValueType) -> list[Limit]:
+    """What was no label when it was stored without strict mode is the empty text now (manual, "The ENUM Type")."""
+    return [Limit(kind="labels", labels=value.labels)] if value.kind == "enum" and value.labels else []
 
 
 def _readable(value: ValueType) -> ValueType:

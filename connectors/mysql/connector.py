@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import ClassVar
 
-from connectors.base import ServerInfo
+from connectors.base import Selection, ServerInfo
 from connectors.mysql import catalog, objects
 from connectors.mysql.connecting import EXACT_SETTINGS, LIVENESS_SETTINGS, connect
 from connectors.mysql.dialect import MysqlDialect
@@ -92,6 +92,14 @@ class Mysql(SqlConnector):
         with doing("reading the catalog"):
             async with self._session("reading the catalog") as session:
                 return await catalog.describe_tables(session, names)
+
+    async def check_selection(self, selection: Selection) -> None:
+        """See ReadsRows. The catalog hides columns that the user may not read; the server refuses `*` for them."""
+        await super().check_selection(selection)
+        if selection.every_column:
+            with doing(f"checking that {selection.table.name} shows all its columns"):
+                async with self._session("checking") as session:
+                    await session.fetch(f"SELECT * FROM {self.dialect.qualified(selection.table.name)} WHERE 1 = 0")
 
     async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
         """See ListsObjects."""

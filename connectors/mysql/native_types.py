@@ -115,7 +115,7 @@ def _unsized(native: NativeType) -> ValueType:
         case "enum":
             return ValueType(kind="enum", labels=native.labels)
         case "set":
-            return ValueType(kind="text", length=len(",".join(native.labels)))
+            return ValueType(kind="text", length=len(",".join(native.labels)), labels=native.labels)
         case "json":
             return ValueType(kind="json", normalised=True)
     return ValueType(kind="other")

@@ -8,7 +8,6 @@ from connectors.oracle.types import (
     CHAR_BYTES,
     CHARACTER_BYTES,
     DAY_INTERVAL,
-    LOBS,
     MOMENTS,
     NATIONAL,
     NUMBER_DIGITS,
@@ -116,40 +115,47 @@ def _text_in(value: ValueType, native: str) -> Held:
     return Held("CONVERT", [Limit(kind="bytes", high=most)], f"at most {most} bytes")
 
 
+PLAIN_TYPES: dict[str, tuple[str, str]] = {
+    "boolean": ("NUMBER(1)", "true and false become 1 and 0"),
+    "float32": ("BINARY_FLOAT", ""),
+    "float64": ("BINARY_DOUBLE", ""),
+    "date": ("DATE", ""),
+    "time_tz": (f"VARCHAR2({TIME_ZONE_LENGTH} CHAR)", "as text"),
+    "uuid": (f"RAW({UUID_BYTES})", "as 16 bytes"),
+}
+"""By kind: the type, and what is re-encoded."""
+
+
 def _new_type(value: ValueType, key: bool) -> tuple[str, str]:
     """The type, and what is re-encoded."""
     match value.kind:
-        case "boolean":
-            return "NUMBER(1)", "true and false become 1 and 0"
         case "integer":
             return f"NUMBER({_integer_digits(value)})", ""
         case "decimal":
             return _decimal_type(value)
-        case "float32":
-            return "BINARY_FLOAT", ""
-        case "float64":
-            return "BINARY_DOUBLE", ""
         case "text" | "char" | "enum" | "bits":
             return _text_type(value, key)
         case "binary":
             return _binary_type(value, key), ""
-        case "date":
-            return "DATE", ""
-        case "timestamp":
-            return f"TIMESTAMP({value.fraction})", ""
-        case "timestamp_tz" if key:
-            return f"TIMESTAMP({value.fraction}) WITH LOCAL TIME ZONE", "keys take no TIMESTAMP WITH TIME ZONE"
-        case "timestamp_tz":
-            return f"TIMESTAMP({value.fraction}) WITH TIME ZONE", ""
-        case "time":
-            return f"INTERVAL DAY(1) TO SECOND({value.fraction})", "Oracle has no time of day"
-        case "interval":
-            return _interval_type(value)
-        case "time_tz":
-            return f"VARCHAR2({TIME_ZONE_LENGTH} CHAR)", "as text"
-        case "uuid":
-            return f"RAW({UUID_BYTES})", "as 16 bytes"
-    return _long_text(key), "as text"
+        case "timestamp" | "timestamp_tz" | "time" | "interval":
+            return _moment_type(value, key)
+    return PLAIN_TYPES.get(value.kind, (_long_text(key), "as text"))
+
+
+def _moment_type(value: ValueType, key: bool) -> tuple[str, str]:
+    if value.kind == "timestamp":
+        return f"TIMESTAMP({value.fraction})", ""
+    if value.kind == "timestamp_tz" and key:
+        return f"TIMESTAMP({value.fraction}) WITH LOCAL TIME ZONE", "keys take no TIMESTAMP WITH TIME ZONE"
+    if value.kind == "timestamp_tz":
+        return f"TIMESTAMP({value.fraction}) WITH TIME ZONE", ""
+    if value.kind == "time":
+        return f"INTERVAL DAY(1) TO SECOND({value.fraction})", "Oracle has no time of day"
+    if value.span == "months":
+        return "INTERVAL YEAR(9) TO MONTH", ""
+    if value.span in ("days", "hours"):
+        return f"INTERVAL DAY(9) TO SECOND({value.fraction})", ""
+    return f"VARCHAR2({INTERVAL_LENGTH} CHAR)", "as text: Oracle keeps months and days apart"
 
 
 def _long_text(key: bool) -> str:
@@ -187,14 +193,6 @@ def _binary_type(value: ValueType, key: bool) -> str:
     if value.length is not None and value.length <= RAW_BYTES:
         return f"RAW({value.length})"
     return f"RAW({RAW_BYTES})" if key else "BLOB"
-
-
-def _interval_type(value: ValueType) -> tuple[str, str]:
-    if value.span == "months":
-        return "INTERVAL YEAR(9) TO MONTH", ""
-    if value.span in ("days", "hours"):
-        return f"INTERVAL DAY(9) TO SECOND({value.fraction})", ""
-    return f"VARCHAR2({INTERVAL_LENGTH} CHAR)", "as text: Oracle keeps months and days apart"
 
 
 # ---------------------------------------------------------------- columns that are there already
@@ -257,7 +255,9 @@ def _in_text(value: ValueType, native: Native) -> Held:
 def _in_number(value: ValueType, native: Native, holder: ValueType) -> Held:
     """Integers are limited by digits and not by bits."""
     if value.kind == "boolean":
-        holds_one = not native.numbers or (_digits(native).scale >= 0 and _digits(native).precision > _digits(native).scale)
+        holds_one = not native.numbers or (
+            _digits(native).scale >= 0 and _digits(native).precision > _digits(native).scale
+        )
         return Held("CONVERT", reason="true and false become 1 and 0") if holds_one else _UNSUPPORTED
     if native.name == "FLOAT":
         bits = native.numbers[0] or 126
@@ -353,6 +353,3 @@ def _limits_of_type(value: ValueType, native: Native, *, key: bool) -> list[Limi
     if native.name == "VARCHAR2" and native.bytes_counted and value.kind not in ("text", "char"):
         return [Limit(kind="bytes", high=native.length)]
     return []
-
-
-__all__ = ["LOBS", "arrival", "silent_limits"]

@@ -15,7 +15,8 @@ from connectors.oracle.columns import column_of, unreadable
 from connectors.sql.patterns import matching
 from connectors.sql.session import SqlSession
 from core.errors import AccessDenied, NotFound
-from core.schema import NotCarried, Sequence as SequenceOf, TableName, TableSchema
+from core.schema import NotCarried, TableName, TableSchema
+from core.schema import Sequence as SequenceOf
 
 Row = dict[str, Any]
 NAMES_PER_QUERY = 500
@@ -128,7 +129,8 @@ class DictionaryReader:
 
     async def grouped(self, sql: str) -> defaultdict[TableName, list[Row]]:
         """Rows of the query, by their OWNER and TABLE_NAME. `{names}` stands for the condition that they are among the
-        tables, `{c_names}` and `{i_names}` where the columns need an alias, `{table_owner_names}` where TABLE_OWNER names it."""
+        tables, `{c_names}` and `{i_names}` where the columns need an alias, `{table_owner_names}` where they are called
+        TABLE_OWNER and TABLE_NAME."""
         rows: defaultdict[TableName, list[Row]] = defaultdict(list)
         labels = _labels(sql)
         for owner, names in self._by_owner.items():

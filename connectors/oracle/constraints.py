@@ -15,7 +15,7 @@ Grouped = Mapping[TableName, Sequence[Row]]
 
 CONSTRAINTS = """
 SELECT owner, table_name, constraint_name, constraint_type, search_condition, r_owner, r_constraint_name, delete_rule,
-       status, deferrable, index_name
+       status, deferrable, index_name, generated
 FROM all_constraints WHERE {names} AND constraint_type IN ('P', 'U', 'R', 'C')
 ORDER BY constraint_name
 """
@@ -47,6 +47,9 @@ PLAIN_COLUMN = re.compile(r'\s*"((?:[^"]|"")+)"\s*')
 """A column in descending order is kept as an expression that is just its name."""
 CARRIED_INDEXES = frozenset(["NORMAL", "NORMAL/REV", "FUNCTION-BASED NORMAL"])
 STORAGE_INDEXES = frozenset(["LOB", "IOT - TOP", "CLUSTER"])
+SUFFIXES = {"P": "PK", "U": "UK", "R": "FK", "C": "CK"}
+LONGEST_MADE_NAME = 56
+"""With its suffix it fits into every database that Sterna knows."""
 ACTIONS: dict[str | None, ReferentialAction] = {"CASCADE": "CASCADE", "SET NULL": "SET NULL"}
 
 
@@ -73,14 +76,14 @@ class Found:
         rows = self.constraints.get(table.name, [])
         columns = _by(self.columns.get(table.name, []), "constraint_name")
         enabled = [row for row in rows if row["status"] == "ENABLED"]
-        keys = {row["constraint_name"]: _key(row, columns[row["constraint_name"]]) for row in enabled}
-        primary = [keys[row["constraint_name"]] for row in enabled if row["constraint_type"] == "P"]
+        primary = [_key(row, columns[row["constraint_name"]]) for row in enabled if row["constraint_type"] == "P"]
+        unique = [_key(row, columns[row["constraint_name"]]) for row in enabled if row["constraint_type"] == "U"]
         owned = {row["index_name"] for row in rows if row["index_name"]}
         indexes, left = self._indexes(table, owned)
         return table.model_copy(
             update={
                 "primary_key": primary[0] if primary else None,
-                "unique_keys": [keys[row["constraint_name"]] for row in enabled if row["constraint_type"] == "U"],
+                "unique_keys": unique,
                 "checks": [
                     _check(row, columns[row["constraint_name"]])
                     for row in enabled
@@ -105,7 +108,7 @@ class Found:
             deferrable = row["deferrable"] == "DEFERRABLE"
             found.append(
                 ForeignKey(
-                    name=row["constraint_name"],
+                    name=_name(row, columns[row["constraint_name"]]),
                     columns=[column["column_name"] for column in columns[row["constraint_name"]]],
                     referenced=TableName(schema_name=others[0]["key_owner"], name=others[0]["key_table"]),
                     referenced_columns=[other["column_name"] for other in others],
@@ -159,15 +162,24 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
+def _name(row: Row, columns: Sequence[Row]) -> str:
+    """The constraint's; one that Oracle made up (SYS_C00123) is another's in the next database."""
+    if row["generated"] != "GENERATED NAME":
+        return str(row["constraint_name"])
+    parts = [row["table_name"], *([] if row["constraint_type"] == "P" else [c["column_name"] for c in columns])]
+    name, word = "_".join(parts), SUFFIXES[row["constraint_type"]]
+    return f"{name[:LONGEST_MADE_NAME]}_{word}"
+
+
 def _key(row: Row, columns: Sequence[Row]) -> Key:
     names = [column["column_name"] for column in columns]
     word = "PRIMARY KEY" if row["constraint_type"] == "P" else "UNIQUE"
-    return Key(name=row["constraint_name"], columns=names, definition=f"{word} ({_quoted(names)})")
+    return Key(name=_name(row, columns), columns=names, definition=f"{word} ({_quoted(names)})")
 
 
 def _check(row: Row, columns: Sequence[Row]) -> Check:
     return Check(
-        name=row["constraint_name"],
+        name=_name(row, columns),
         definition=f"CHECK ({str(row['search_condition']).strip()})",
         columns=[column["column_name"] for column in columns],
     )

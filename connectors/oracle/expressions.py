@@ -7,13 +7,20 @@ Sessions fix NLS settings and the time zone (session.py), on which TO_CHAR and T
 
 from __future__ import annotations
 
-from connectors.oracle.types import DAY_INTERVAL, MOMENTS, NUMBERS, YEAR_INTERVAL, ZONED, Native, parse
+from connectors.oracle.types import MOMENTS, NUMBERS, ZONED, Native, parse
 from core.value_type import ValueType
 
 # Within one column NULL and an empty LOB look the same once fetched as text (the driver asks for LONG), so SQL prints
 # an empty one as this, which no one stores by chance.
 EMPTY_LOB = "\\empty-lob-5b0c8a1e-61f7-4c52-a2cf-3d9a4b7e90d6"
 
+PRINTED = {
+    "BOOLEAN": "CASE {sql} WHEN TRUE THEN 't' WHEN FALSE THEN 'f' END",
+    "JSON": "JSON_SERIALIZE({sql} RETURNING CLOB)",
+    "XMLTYPE": "XMLSERIALIZE(CONTENT {sql} AS CLOB)",
+    "ROWID": "CAST({sql} AS VARCHAR2(4000))",
+    "UROWID": "CAST({sql} AS VARCHAR2(4000))",
+}
 SECOND_FORMAT = "YYYY-MM-DD HH24:MI:SS"
 READ_FORMAT = "SYYYY-MM-DD HH24:MI:SS.FF9"
 READ_DAY_FORMAT = "SYYYY-MM-DD"
@@ -35,15 +42,7 @@ def read_expression(sql: str, value: ValueType, spelled: str) -> str:
             return _day_interval(sql, value)
         case "INTERVAL YEAR TO MONTH":
             return _year_interval(sql)
-        case "BOOLEAN":
-            return f"CASE {sql} WHEN TRUE THEN 't' WHEN FALSE THEN 'f' END"
-        case "JSON":
-            return f"JSON_SERIALIZE({sql} RETURNING CLOB)"
-        case "XMLTYPE":
-            return f"XMLSERIALIZE(CONTENT {sql} AS CLOB)"
-        case "ROWID" | "UROWID":
-            return f"CAST({sql} AS VARCHAR2(4000))"
-    return sql
+    return PRINTED.get(native.name, "{sql}").replace("{sql}", sql)
 
 
 def write_expression(placeholder: str, value: ValueType, spelled: str) -> str:
@@ -139,6 +138,3 @@ def _year_interval(sql: str) -> str:
 
 def _counted(number: str, unit: str) -> str:
     return f"TO_CHAR({number}) || CASE {number} WHEN 1 THEN ' {unit}' ELSE ' {unit}s' END"
-
-
-__all__ = ["DAY_INTERVAL", "EMPTY_LOB", "YEAR_INTERVAL", "read_expression", "write_expression"]

@@ -168,6 +168,8 @@ def _from_server(error: asyncpg.PostgresError) -> MigrationError:
     known, remedy = BY_CODE.get(code) or BY_CLASS.get(code[:2]) or UNKNOWN
     if code == "XX000" and LOST_RACE.search(text):
         known, remedy = Contended, "Another session changed the same object"
+    if code == "42501" and "row-level security" in text:
+        remedy = "Give the user of the job BYPASSRLS, or rows that it may not see would be left out in silence"
     if _only_names(error, code, text):
         message = text
     else:

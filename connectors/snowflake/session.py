@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from connectors.snowflake.keys import private_key
 from connectors.snowflake.options import SnowflakeOptions
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.session import SqlSession
-from core.errors import Defect
+from core.errors import Contended, Defect
 from core.schema import TableName
 
 P = ParamSpec("P")
@@ -45,6 +47,8 @@ QUIET_SETTINGS: dict[str, str | int | bool] = {
     "CLIENT_TELEMETRY_ENABLED": False,
 }
 PART_BYTES = 2 * 1024 * 1024
+CANCEL_TRIES = 20
+CANCEL_SECONDS = 0.3
 HOLD_NUMBER = -2
 """Number of the ledger's row that is updated to hold the ledger."""
 
@@ -55,16 +59,21 @@ async def open_session(
 ) -> AsyncIterator[SnowflakeSession]:
     """A session, closed at the end of the block. Raises Unavailable, AccessDenied, NotFound."""
     thread = DriverThread("snowflake", lambda: None)
+    opened: list[snowflake.SnowflakeConnection] = []
     try:
         with translated(f"connecting to {options.server}"):
-            connection = await thread.run(_connect, options, credentials, label)
+            await thread.run(lambda: opened.append(_connect(options, credentials, label)))
+        session = SnowflakeSession(opened[0], purpose, options.schema_default)
+        try:
+            yield session
+        finally:
+            await session.close()
+    except asyncio.CancelledError:
+        for connection in opened:  # closed already, unless the login was cancelled
+            await asyncio.to_thread(connection.close)
+        raise
     finally:
         thread.close()
-    session = SnowflakeSession(connection, purpose, options.schema_default)
-    try:
-        yield session
-    finally:
-        await session.close()
 
 
 def _connect(options: SnowflakeOptions, credentials: Credentials, label: str) -> snowflake.SnowflakeConnection:
@@ -112,6 +121,8 @@ class SnowflakeSession(SqlSession):
         self._dialect = SnowflakeDialect()
         self._thread = DriverThread("snowflake", self._cancel_statements)
         self._in_transaction = False
+        self._executing = False
+        self._cancelled = False
 
     async def close(self) -> None:
         """Ends the session; what was not committed is rolled back by the server."""
@@ -194,13 +205,25 @@ class SnowflakeSession(SqlSession):
 
     def _executed(self, sql: str, parameters: Sequence[Any] = ()) -> SnowflakeCursor:
         cursor = self._connection.cursor()
-        cursor.execute(sql, tuple(parameters) or None)
+        self._executing = True
+        try:
+            if self._cancelled:
+                raise Contended("the statement was cancelled before it began")
+            cursor.execute(sql, tuple(parameters) or None)
+        finally:
+            self._executing = False
         return cursor
 
     def _cancel_statements(self) -> None:
-        """From another thread. What cannot be cancelled ends by itself (ABORT_DETACHED_QUERY)."""
-        with suppress(Exception):
-            self._connection.cursor().execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({self._connection.session_id})")
+        """From another thread, and again as long as a statement is on its way to the server. What cannot be cancelled
+        ends by itself (ABORT_DETACHED_QUERY)."""
+        self._cancelled = True
+        for _ in range(CANCEL_TRIES):
+            if not self._executing:
+                return
+            with suppress(Exception):
+                self._connection.cursor().execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({self._connection.session_id})")
+            time.sleep(CANCEL_SECONDS)
 
 
 def transaction_name(work: str) -> str:

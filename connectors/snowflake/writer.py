@@ -75,7 +75,7 @@ class SnowflakeWriter(SqlWriter):
             for limits in [all_guards(column.value, column.native)]
         ]
         rows = 0
-        with pq.ParquetWriter(file, schema, compression="zstd", store_schema=False, write_statistics=False) as spool:
+        with pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=False, store_schema=False) as spool:
             async for part in parts:
                 arrays = [array.cast(pa.string()) for array in part.columns]
                 batch = pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -38,15 +38,6 @@ class SqlReader(RowReader):
         clause = [query.predicate(selection.where)] if selection.where else []
         return [*query.range_conditions(self.dialect, rows), *clause]
 
-    def select(self, selection: Selection, rows: AnyRange) -> str:
-        """The query that reads one range as interchange text, columns as in the selection."""
-        return query.select(
-            self.dialect,
-            query.selected_columns(selection),
-            self.relation(selection),
-            self.conditions(selection, rows),
-        )
-
     async def read_arrow(
         self, selection: Selection, rows: AnyRange, sink: Callable[[pa.RecordBatch], Awaitable[None]]
     ) -> None:

@@ -138,6 +138,8 @@ def checks(shape: TableShape, identities: Set[str]) -> Iterator[Constraint]:
             yield constraint
     for column in shape.columns.values():
         labels = column.source.value.labels
+        if labels and column.arrival.value.kind == "text" and not column.arrival.type.lower().startswith("set"):
+            shape.lose(column.source.name, "set", "the destination's column takes any text")
         if labels and column.arrival.value.kind == "enum" and "ENUM" not in column.arrival.type.upper():
             name = shape.names.take(f"{shape.destination.name}_{column.name}_labels", "check")
             if not shape.dialect.ddl.checks or column.operand.meaning != "text":

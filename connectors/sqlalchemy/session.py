@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.pool import NullPool
 
+from connectors.arrow_text import TYPE_METADATA
 from connectors.base import Credentials, LoadTarget
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.query import VALUE_METADATA
@@ -144,7 +145,8 @@ class SqlalchemySession(SqlSession):
             return None
         columns = zip(*rows, strict=True)
         arrays = [
-            texts(column, value, field.name) for column, value, field in zip(columns, values, schema, strict=True)
+            texts(column, value, field.metadata[TYPE_METADATA].decode(), field.name)
+            for column, value, field in zip(columns, values, schema, strict=True)
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -19,8 +19,16 @@ from core.schema import Column
 from core.value_type import Arrival, Limit, ValueType
 
 AnyType = TypeEngine[Any]
-INTEGER_BITS = {"TINYINT": 16, "SMALLINT": 16, "MEDIUMINT": 32, "INTEGER": 32, "BIGINT": 64}
-"""By the type's visit name. A TINYINT may have a sign (MySQL) or not (SQL Server); 16 bits hold both."""
+INTEGER_BITS = {
+    "TINYINT": 16,
+    "SMALLINT": 16,
+    "SMALL_INTEGER": 16,
+    "MEDIUMINT": 32,
+    "BIGINT": 64,
+    "BIG_INTEGER": 64,
+}
+"""By the type's visit name, SQLAlchemy's generic types too; others hold what an INTEGER holds. A TINYINT
+may have a sign (MySQL) or not (SQL Server); 16 bits hold both."""
 SINGLE = ("REAL", "FLOAT")
 """Spellings of 32 bits; where FLOAT is one of 64, its values are numbers of 32 bits only if they were before."""
 PYTHON_YEARS = Limit(kind="years", low=1, high=9999)
@@ -63,9 +71,7 @@ def _integer(type_: Any, backend: Backend) -> ValueType:
         return ValueType(kind="decimal", precision=39)
     bits = INTEGER_BITS.get(name, backend.integer_bits)
     unsigned = bool(getattr(type_, "unsigned", False))
-    return ValueType(
-        kind="integer", bits=max(bits, backend.integer_bits if name == "INTEGER" else 0), signed=not unsigned
-    )
+    return ValueType(kind="integer", bits=bits, signed=not unsigned)
 
 
 def _decimal(type_: Any, backend: Backend) -> ValueType:

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,15 +18,20 @@ from core.errors import DataRejected, InvalidConfiguration
 from core.value_type import ValueType
 
 MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)?[ T]?(?P<time>\d\d:\d\d:\d\d)(\.(?P<fraction>\d+))?")
+FLOATING = ("REAL", "FLOAT", "DOUBLE")
+SINGLE = ("REAL", "FLOAT")
 SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 ToText = Callable[[Any], str]
 FromText = Callable[[str], Any]
 
 
-def texts(values: Sequence[Any], value: ValueType, name: str) -> pa.Array:
-    """A column of what a driver gave, as interchange text. Raises DataRejected for what is no such value."""
+def texts(values: Sequence[Any], value: ValueType, native: str, name: str) -> pa.Array:
+    """A column of what a driver gave for the `native` type, as interchange text. Raises DataRejected for what is no
+    such value."""
     to_text = TO_TEXT.get(value.kind, _plain)
+    if value.kind == "decimal" and native.upper().startswith(FLOATING):
+        to_text = _shortest_single if native.upper() in SINGLE else _shortest
     try:
         return pa.array([None if item is None else to_text(item) for item in values], pa.string())
     except (ValueError, TypeError, ArithmeticError, UnicodeError) as error:
@@ -65,6 +71,15 @@ def _decimal(item: Any) -> str:
     return format(number, "f") if number.is_finite() else SPECIAL[str(float(number))]
 
 
+def _shortest(item: Any) -> str:
+    """The decimal that a float stands for: the shortest that gives it."""
+    return _decimal(repr(float(item)))
+
+
+def _shortest_single(item: Any) -> str:
+    return _decimal(str(np.float32(item)))
+
+
 def _float(item: Any) -> str:
     text = repr(float(item))
     return SPECIAL.get(text, text)
@@ -75,6 +90,8 @@ def _char(item: Any) -> str:
 
 
 def _binary(item: Any) -> str:
+    if isinstance(item, str):  # in a column of text
+        return item
     return "\\x" + bytes(item).hex()
 
 
@@ -118,6 +135,8 @@ def _timestamp_tz(item: Any) -> str:
     """A value without a zone is in UTC, as this connector writes it where the database keeps no zones."""
     if isinstance(item, datetime) and item.tzinfo is not None:
         item = item.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(item, str) and MOMENT.fullmatch(item) is None:  # in a column of text, with its zone
+        return item
     return _timestamp(item) + "+00"
 
 

@@ -29,6 +29,8 @@ class Lossy:
     """The type of the column at the destination; '' where Sterna makes it."""
     planned: bool = False
     """The catalogs are enough to refuse it: any value of the declared type could change."""
+    unique: bool = False
+    """The column has a unique key."""
     read: str = "v"
     """SQL at the destination."""
 
@@ -230,8 +232,7 @@ LOSSY = (
         limit="years",
         example="infinity",
         count=2,
-        changed=(f"{GOOD_DAY} 12:00:00", None, None),
-        read="TO_VARCHAR(v, 'YYYY-MM-DD HH24:MI:SS TZH:TZM')",
+        changed=(f"{GOOD_DAY} 12:00:00+00:00", None, None),
     ),
     Lossy(
         "timestamps after the last one",
@@ -354,7 +355,28 @@ LOSSY = (
         limit="not_empty",
         example="",
     ),
+    Lossy(
+        "the empty text in a key",
+        "POSTGRES",
+        "ORACLE",
+        "varchar(20)",
+        ("'a'", "''"),
+        limit="not_empty",
+        example="",
+        unique=True,
+    ),
     # texts that are too long
+    Lossy(
+        "a longer text in a key",
+        "POSTGRES",
+        "MYSQL",
+        "text",
+        ("'abc'", "repeat('ě', 256)"),
+        limit="characters",
+        example="ě" * 256,
+        changed=("abc", "ě" * 255),
+        unique=True,
+    ),
     Lossy(
         "a longer text",
         "POSTGRES",
@@ -472,7 +494,7 @@ LOSSY = (
         "MYSQL",
         "POSTGRES",
         "JSON",
-        ("'{\"a\": 1}'", "'{\"a\": 1, \"a\": 2}'"),
+        ("'{\"a\": 1}'", '\'{"a": 1, "a": 2}\''),
         limit="json_objects",
         example='{"a": 1, "a": 2}',
         existing="jsonb",

@@ -19,7 +19,7 @@ from typing import Any
 EXACT = Context(prec=200_000)
 MOMENT = re.compile(
     r"(?P<year>[-+]?\d+)-(?P<month>\d\d)-(?P<day>\d\d)( ?\(BC\))?"
-    r"([ T](?P<clock>[\d:.]+)(?P<zone>Z|[-+][\d:]+)?)?(?P<bc> ?\(?BC\)?)?"
+    r"([ T](?P<clock>[\d:.]+)(?P<zone>Z|[-+][\d:]+)?)?(?P<bc> ?\(?(BC|AD)\)?)?"
 )
 CLOCK = re.compile(r"(?P<sign>-?)(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d)(\.(?P<fraction>\d{1,9}))?")
 SPAN = re.compile(r"([-+]?\d+) (year|month|mon|day)s?")

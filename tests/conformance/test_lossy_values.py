@@ -25,7 +25,8 @@ class Rehearsal:
         self._folder = folder
         self._name = source.new_name("lossy")
         number = source.natives["int32"].type
-        source.execute(f"CREATE TABLE {source.qualified(self._name)} (id {number} PRIMARY KEY, v {case.type})")
+        key = ", UNIQUE (v)" if case.unique else ""
+        source.execute(f"CREATE TABLE {source.qualified(self._name)} (id {number} PRIMARY KEY, v {case.type}{key})")
         relaxed = "SET STATEMENT sql_mode = 'ALLOW_INVALID_DATES' FOR " if case.source == "MYSQL" else ""
         for key, value in enumerate(case.values, 1):
             source.execute(f"{relaxed}INSERT INTO {source.qualified(self._name)} VALUES ({key}, {value})")
@@ -45,9 +46,7 @@ class Rehearsal:
 
     def found(self, arrived: str) -> list[str | None]:
         """The values at the destination by key, as its own client gives them."""
-        rows = self.destination.query(
-            f"SELECT {self.case.read} FROM {self.destination.qualified(arrived)} ORDER BY id"
-        )
+        rows = self.destination.query(f"SELECT {self.case.read} FROM {self.destination.qualified(arrived)} ORDER BY id")
         return [None if value is None else str(value) for (value,) in rows]
 
 

@@ -41,7 +41,10 @@ async def test_the_type_matrix_arrives(pair: tuple[PlainReading, PlainReading], 
     source, destination = pair
     name, arrived = source.new_name("pair"), destination.new_name("arrived")
     carried = await carried_values(source, destination)
-    columns = [source.column("id", "int64", nullable=False), *(source.column(sample, sample) for sample in carried)]
+    columns = [
+        source.column("id", "int64", nullable=False),
+        *(source.column(f"c_{sample}", sample) for sample in carried),
+    ]
     rows = [
         [str(number), *(_nth([*texts, None], number) for texts in carried.values())]
         for number in range(max(map(len, carried.values())) + 1)
@@ -97,15 +100,14 @@ async def carried_values(source: PlainReading, destination: PlainReading) -> dic
 
 async def _describe_all(source: PlainReading) -> TableSchema:
     name = source.new_name("described")
-    columns = [source.column(sample, sample) for sample in source.natives]
-    source.create_table(name, columns)
+    source.create_table(name, [source.column(sample, sample) for sample in source.natives])
     table = source.table(name)
     return (await capability(source.connector(), ReadsRows).describe_tables([table]))[table]
 
 
 def _plain_column(source: PlainReading, sample: str) -> PlainColumn:
     value = SAMPLES[sample].value
-    return PlainColumn(sample, source.natives[sample].kind or value.kind, value.length)
+    return PlainColumn(f"c_{sample}", source.natives[sample].kind or value.kind, value.length)
 
 
 def _nth(texts: Sequence[str | None], number: int) -> str | None:

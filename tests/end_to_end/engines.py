@@ -9,14 +9,17 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
+import firebird.driver
+import oracledb
 import psycopg
+import pymysql
 
 COLUMNS = ("id", "name", "amount", "taken", "active", "note")
 START = dt.datetime(1969, 12, 31, 23, 59, 58)  # noqa: DTZ001 - a timestamp without time zone is meant
@@ -126,13 +129,15 @@ class MariadbEngine(Engine):
         }
 
     def session(self) -> Any:
-        import pymysql
+        return closing(self._connect(database=self._database))
 
-        return closing(
-            pymysql.connect(
-                host="127.0.0.1", port=self._port, user=self._user, database=self._database, charset="utf8mb4"
-            )
-        )
+    def create_database(self) -> None:
+        """Makes the database that the table lies in."""
+        with closing(self._connect()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(f"CREATE DATABASE {self._database} CHARACTER SET utf8mb4")
+
+    def _connect(self, **place: str) -> Any:
+        return pymysql.connect(host="127.0.0.1", port=self._port, user=self._user, charset="utf8mb4", **place)
 
 
 class OracleEngine(Engine):
@@ -140,20 +145,17 @@ class OracleEngine(Engine):
     named = "READINGS"
     types = ("NUMBER(19)", "VARCHAR2(60 CHAR)", "NUMBER(20,2)", "TIMESTAMP(3)", "NUMBER(5) NOT NULL", "CLOB")
 
-    def __init__(self, dsn: str, user: str, password: str, side: dict[str, Any]) -> None:
-        self._login = {"dsn": dsn, "user": user, "password": password}
-        self._side = side
+    def __init__(self, connect: Callable[[], oracledb.Connection], side: dict[str, Any]) -> None:
+        self._connect, self._side = connect, side
 
     def side(self) -> dict[str, Any]:
         return self._side
 
     @contextmanager
     def session(self) -> Iterator[Any]:
-        import oracledb
-
         oracledb.defaults.fetch_decimals = True
         oracledb.defaults.fetch_lobs = False
-        with closing(oracledb.connect(**self._login)) as connection:
+        with self._connect() as connection:
             yield connection
 
     def marks(self) -> list[str]:
@@ -165,16 +167,14 @@ class SnowflakeEngine(Engine):
     named = "READINGS"
     types = ("NUMBER(19)", "VARCHAR(60)", "NUMBER(20,2)", "TIMESTAMP_NTZ(3)", "NUMBER(5) NOT NULL", "VARCHAR")
 
-    def __init__(self, login: dict[str, Any], side: dict[str, Any]) -> None:
-        self._login, self._side = login, side
+    def __init__(self, connect: Callable[[], Any], side: dict[str, Any]) -> None:
+        self._connect, self._side = connect, side
 
     def side(self) -> dict[str, Any]:
         return self._side
 
     def session(self) -> Any:
-        import snowflake.connector
-
-        return closing(snowflake.connector.connect(**self._login))
+        return closing(self._connect())
 
 
 class SqliteEngine(Engine):
@@ -228,7 +228,5 @@ class FirebirdEngine(Engine):
 
     @contextmanager
     def session(self) -> Iterator[Any]:
-        from firebird.driver import connect
-
-        with closing(connect(**self._login, charset="UTF8")) as connection:
+        with closing(firebird.driver.connect(**self._login, charset="UTF8")) as connection:
             yield connection

@@ -4,6 +4,8 @@ load worker is killed in the middle of every one."""
 from __future__ import annotations
 
 import asyncio
+import json
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +16,18 @@ import pytest
 from deploy.local.stack import LocalStack
 from tests.conftest import NewDatabase
 from tests.end_to_end.conftest import Jobs
-from tests.end_to_end.engines import DuckdbEngine, Engine, PostgresEngine, SqliteEngine, make_rows
-from tests.end_to_end.observation import in_flight, open_client, staged, until
+from tests.end_to_end.engines import (
+    DuckdbEngine,
+    Engine,
+    FirebirdEngine,
+    MariadbEngine,
+    OracleEngine,
+    PostgresEngine,
+    SnowflakeEngine,
+    SqliteEngine,
+    make_rows,
+)
+from tests.end_to_end.observation import in_flight, open_client, staged
 
 ROWS = 12_000
 BATCH_ROWS = 300
@@ -30,6 +42,8 @@ PAIRS = (
     ("MYSQL", "SQLALCHEMY"),
 )
 
+OpenPlace = Callable[[str], Callable[[], Engine]]
+
 
 @pytest.fixture
 def jobs(breakable_stack: LocalStack) -> Jobs:
@@ -37,31 +51,63 @@ def jobs(breakable_stack: LocalStack) -> Jobs:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest, tmp_path: Path, new_database: NewDatabase) -> Callable[[str], Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path, new_database: NewDatabase) -> OpenPlace:
     """Makes an empty place for the table in an engine; its server starts with the first use."""
 
-    def make(type_name: str) -> Engine:
-        if type_name == "SQLITE":
-            return SqliteEngine(tmp_path / "readings.sqlite")
-        if type_name == "DUCKDB":
-            return DuckdbEngine(tmp_path / "readings.duckdb")
-        if type_name == "POSTGRES":
-            server = request.getfixturevalue("postgres")
-            return PostgresEngine(server.port, server.user, new_database())
-        made: Engine = request.getfixturevalue(f"{type_name.lower()}_engine")
-        return made
+    def secret(username: str, password: str) -> str:
+        file = tmp_path / f"{username}.json"
+        file.write_text(json.dumps({"username": username, "password": password}))
+        return f"file:{file}"
 
-    return make
+    def mariadb() -> Engine:
+        server, name = request.getfixturevalue("mariadb"), f"pair_{secrets.token_hex(4)}"
+        place = MariadbEngine(server.port, server.user, name)
+        place.create_database()
+        return place
+
+    def oracle() -> Engine:
+        login = request.getfixturevalue("oracle_server").login()
+        side = {"type": "ORACLE", **login.options, "secretsRef": secret(login.user, login.password)}
+        return OracleEngine(login.connect, side)
+
+    def snowflake() -> Engine:
+        server = request.getfixturevalue("snowflake")
+        name = server.new_database()
+        side = {"type": "SNOWFLAKE", **server.options(name), "secretsRef": f"file:{server.secret_file()}"}
+        return SnowflakeEngine(lambda: server.connect(name), side)
+
+    def firebird() -> Engine:
+        server = request.getfixturevalue("firebird")
+        url = f"firebird+firebird://127.0.0.1:{server.port}/{server.create_database(f'pair_{secrets.token_hex(4)}')}"
+        side = {"type": "SQLALCHEMY", "url": url, "secretsRef": secret(server.user, server.password)}
+        place = f"inet://{url.split('//')[1]}"
+        return FirebirdEngine({"database": place, "user": server.user, "password": server.password}, side)
+
+    def postgres() -> Engine:
+        server = request.getfixturevalue("postgres")
+        return PostgresEngine(server.port, server.user, new_database())
+
+    return {
+        "POSTGRES": postgres,
+        "MYSQL": mariadb,
+        "ORACLE": oracle,
+        "SNOWFLAKE": snowflake,
+        "SQLALCHEMY": firebird,
+        "SQLITE": lambda: SqliteEngine(tmp_path / "readings.sqlite"),
+        "DUCKDB": lambda: DuckdbEngine(tmp_path / "readings.duckdb"),
+    }.__getitem__
 
 
 async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple[int, int]:
     """Kills the first load worker while it loads a batch of the table; the batches loaded by then, and all of them."""
-    table = until(lambda: next((found for found in jobs.progress(job_id)["tables"] if found["batchesDone"]), None))
+    jobs.wait(job_id, lambda found: found["attention"] or any(table["batchesDone"] for table in found["tables"]))
+    table = jobs.table(job_id, "")
     workflow_id = f"migration/{job_id}/{table['tableId']}"
     client = await open_client(stack)
     deadline = time.monotonic() + 60
     while "load_batches" not in await in_flight(client, workflow_id, stack.process("worker-load").pid):
         assert time.monotonic() < deadline, "the worker has nothing to load"
+        assert (now := jobs.table(job_id, ""))["status"] == "RUNNING", now
         await asyncio.sleep(0.02)
     stack.kill("worker-load")
     after = jobs.table(job_id, "")
@@ -70,9 +116,13 @@ async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple
 
 @pytest.mark.parametrize(("source", "destination"), PAIRS, ids=lambda name: name.lower())
 async def test_a_killed_load_worker_loses_nothing_and_doubles_nothing_between_engines(
-    source: str, destination: str, engine: Callable[[str], Engine], jobs: Jobs, breakable_stack: LocalStack
+    source: str,
+    destination: str,
+    engine: Callable[[str], Callable[[], Engine]],
+    jobs: Jobs,
+    breakable_stack: LocalStack,
 ) -> None:
-    origin, arrival = engine(source), engine(destination)
+    origin, arrival = engine(source)(), engine(destination)()
     rows = make_rows(ROWS)
     origin.fill(rows)
     job_id = jobs.post(job(origin, arrival, {"batchSize": BATCH_ROWS}, parallelBatches=4))

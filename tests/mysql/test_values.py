@@ -58,21 +58,23 @@ async def test_every_type_is_read_as_exact_text(database: Database) -> None:
     assert empty == [None] * len(READ)
 
 
-@pytest.mark.parametrize(("native", "literal", "text"), READ)
-async def test_a_column_of_the_same_type_takes_the_value_back(
-    database: Database, native: str, literal: str, text: str
-) -> None:
-    database.run(f"CREATE TABLE a (v {native} NULL); INSERT INTO a VALUES ({literal}), (NULL); CREATE TABLE b LIKE a")
-    source = (await database.describe("a")).columns[0]
-    arrival = database.connector().arrival(source, source, key=False)
-    assert arrival.verdict == "EXACT"
-    assert arrival.limits == []
+async def test_columns_of_the_same_type_take_every_value_back(database: Database) -> None:
+    columns = ", ".join(f"c{position} {native} NULL" for position, (native, _, _) in enumerate(READ))
+    values = ", ".join(literal for _, literal, _ in READ)
+    database.run(
+        f"CREATE TABLE a ({columns}); INSERT INTO a VALUES ({values}), (DEFAULT{', DEFAULT' * (len(READ) - 1)})"
+    )
+    database.run("CREATE TABLE b LIKE a")
+    source, connector = await database.describe("a"), database.connector()
+    arrivals = {column.name: connector.arrival(column, column, key=False) for column in source.columns}
+    assert {name: arrival for name, arrival in arrivals.items() if arrival.verdict != "EXACT" or arrival.limits} == {}
 
-    arriving = await Arriving(database, "b", {"v": arrival.value}).prepare()
+    arriving = await Arriving(database, "b", {name: arrival.value for name, arrival in arrivals.items()}).prepare()
     begun = await arriving.begin()
     await arriving.load(begun.load, 0, await database.read("a"))
     # the bytes, or whatever the server tells values apart by
-    assert database.run("SELECT HEX(v) FROM b") == database.run("SELECT HEX(v) FROM a")
+    seen = ", ".join(f"HEX({name})" for name in arrivals)
+    assert database.run(f"SELECT {seen} FROM b") == database.run(f"SELECT {seen} FROM a")
     assert await database.read("b") == await database.read("a")
 
 
@@ -123,21 +125,33 @@ BEYOND = (
 
 
 @pytest.mark.parametrize("bulk", [False, True])
-@pytest.mark.parametrize(("native", "value", "text"), BEYOND)
-async def test_local_never_changes_or_skips_a_value_in_silence(
-    database: Database, native: str, value: ValueType, text: str | None, bulk: bool
-) -> None:
+async def test_local_never_changes_or_skips_a_value_in_silence(database: Database, bulk: bool) -> None:
     """LOCAL means IGNORE: each of these would be cut, clamped, emptied or left out, with a warning."""
-    database.run(f"CREATE TABLE t (id INT PRIMARY KEY, v {native})")
-    arriving = await Arriving(database, "t", {"id": ValueType(kind="integer"), "v": value}).prepare()
-    begun = await arriving.begin()
-    csv = f"1,{'NULL' if text is None else f'{chr(34)}{text}{chr(34)}'}\n".encode()
-    loading = arriving.load_bytes(begun.load, 0, 1, [csv]) if bulk else arriving.load(begun.load, 0, [("1", text)])
-    with pytest.raises(DataRejected) as caught:
-        await loading
-    assert not text or len(text) < 3 or text not in str(caught.value).replace(database.name, "")
-    assert "error" in caught.value.message
-    assert database.run("SELECT COUNT(*) FROM t") == "0\n"
+    tables = [f"t{position}" for position in range(len(BEYOND))]
+    database.run(
+        ";".join(
+            f"CREATE TABLE {table} (id INT PRIMARY KEY, v {native})"
+            for table, (native, _, _) in zip(tables, BEYOND, strict=True)
+        )
+    )
+    silent = []
+    for table, (native, value, text) in zip(tables, BEYOND, strict=True):
+        arriving = await Arriving(database, table, {"id": ValueType(kind="integer"), "v": value}).prepare()
+        begun = await arriving.begin()
+        field = "NULL" if text is None else f'"{text}"'
+        csv = f"1,{field}\n".encode()
+        try:
+            await (
+                arriving.load_bytes(begun.load, 0, 1, [csv]) if bulk else arriving.load(begun.load, 0, [("1", text)])
+            )
+        except DataRejected as refused:
+            said = str(refused).replace(database.name, "").replace(table, "")
+            assert "error" in said
+            assert not text or len(text) < 3 or text not in said
+        else:
+            silent.append((native, text))
+    assert silent == []
+    assert set(database.run(";".join(f"SELECT COUNT(*) FROM {table}" for table in tables)).split()) == {"0"}
     assert database.run("SELECT COUNT(*) FROM sterna_ledger WHERE number = 0") == "0\n"
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.oracle_server CONNINFO`: serves until it is ended; the port stands on the first line of its output."""
+"""`python -m tests.oracle_server CONNINFO`: serves until it is ended; the port is the first line of its output."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seerdb.server.backend import BackendError, BlobValue, Result
+from seerdb.server.backend import BackendError, Result
 from seerdb.server.backends.postgres import PostgresBackend
 
 from tests.oracle_server.rewriting import lock_timeout, rewritten
@@ -84,7 +84,9 @@ class OracleBackend(PostgresBackend):
     def _connect(self, conninfo: str, role: str | None = None) -> None:
         super()._connect(conninfo, role)
         self._conn.execute("SELECT pg_advisory_xact_lock(42)")
-        found = self._conn.execute("SELECT obj_description(to_regclass('public.wire_dictionary'), 'pg_class')").fetchone()
+        found = self._conn.execute(
+            "SELECT obj_description(to_regclass('public.wire_dictionary'), 'pg_class')"
+        ).fetchone()
         if found is None or found[0] != DICTIONARY_VERSION:
             self._conn.execute((HERE / "dictionary.sql").read_text())
             self._conn.execute(f"COMMENT ON TABLE public.wire_dictionary IS '{DICTIONARY_VERSION}'")
@@ -221,6 +223,3 @@ def _corrected(error: BackendError) -> BackendError:
         if state == wanted and re.search(pattern, text):
             return BackendError(message, ora_code=code, rowcount=error.rowcount)
     return error
-
-
-__all__ = ["BlobValue", "OracleBackend"]

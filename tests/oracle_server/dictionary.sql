@@ -71,7 +71,8 @@ $$;
 CREATE OR REPLACE VIEW public.all_constraints AS
 SELECT c.*, 'NOT DEFERRABLE'::varchar(14) AS deferrable,
        CASE WHEN c.constraint_type IN ('P', 'U') THEN c.constraint_name END AS index_name
-FROM sys.all_constraints AS c WHERE c.constraint_name NOT LIKE 'WIRE\_BYTES\_%';
+FROM sys.all_constraints AS c
+WHERE c.constraint_name NOT LIKE 'WIRE\_BYTES\_%' AND NOT (c.constraint_type = 'C' AND c.search_condition IS NULL);
 
 CREATE OR REPLACE FUNCTION public.wire_fits(value text, most integer, label text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$

@@ -20,13 +20,14 @@ IDENTITY = re.compile(
     re.IGNORECASE,
 )
 UPPER = re.compile(r'"([A-Z][A-Z0-9_$#]*)"')
-KEPT_QUOTED = frozenset(
-    "ALL AND ANY ARRAY AS ASC BETWEEN BY CASE CAST CHAR CHECK COLUMN CONNECT CREATE CURRENT DATE DECIMAL DEFAULT DELETE DESC "
-    "DISTINCT DROP ELSE EXISTS FETCH FLOAT FOR FROM GRANT GROUP HAVING IN INDEX INSERT INTEGER INTERSECT INTO IS LEVEL LIKE "
-    "LIMIT LONG MINUS MODE NOT NULL NUMBER OF OFFSET ON OPTION OR ORDER RAW RENAME ROW ROWID ROWNUM ROWS SELECT SESSION SET "
-    "SIZE SMALLINT START TABLE THEN TO TRIGGER UNION UNIQUE UPDATE USER USING VALUES VARCHAR VARCHAR2 VIEW WHERE WINDOW "
-    "WITH".split()
-)
+RESERVED = """
+ALL AND ANY ARRAY AS ASC BETWEEN BY CASE CAST CHAR CHECK COLUMN CONNECT CREATE CURRENT DECIMAL
+DEFAULT DELETE DESC DISTINCT DROP ELSE EXISTS FETCH FLOAT FOR FROM GRANT GROUP HAVING IN INDEX
+INSERT INTEGER INTERSECT INTO IS LEVEL LIKE LIMIT MINUS MODE NOT NULL OF OFFSET ON OPTION OR ORDER
+RENAME ROW ROWID ROWNUM ROWS SELECT SESSION SET SIZE SMALLINT START TABLE THEN TO TRIGGER UNION
+UNIQUE UPDATE USER USING VALUES VARCHAR VIEW WHERE WINDOW WITH
+"""
+KEPT_QUOTED = frozenset(RESERVED.split())
 """Words that stay quoted, in lower case, as the Mirror does it with those that only PostgreSQL reserves."""
 TYPE_WORDS = frozenset(["NUMBER", "VARCHAR2", "RAW", "DATE", "LONG", "CLOB", "BLOB"])
 """Names of columns that the Mirror takes for types, even between quotes; here they are called otherwise."""
@@ -49,7 +50,7 @@ def rewritten(sql: str) -> str:
         return lock[1]
     sql = code_only(sql, lambda text: AS_OF.sub("", text))
     sql = code_only(sql, lambda text: NOW.sub("dbms_flashback.get_system_change_number()", text))
-    sql = code_only(sql, lambda text: DEFERRABLE.sub("\"deferrable\"", text))
+    sql = code_only(sql, lambda text: DEFERRABLE.sub('"deferrable"', text))
     return code_only(sql, lambda text: IDENTITY.sub("bigint", text))
 
 

@@ -34,7 +34,9 @@ TYPES = re.compile(
     r"tinyint|datetime|uuid|jsonb|bit|varbinary|time)\b",
     re.IGNORECASE,
 )
-PROGRAMS = re.compile(r"\s*(?:begin|declare|call|create\s+(?:or\s+replace\s+)?(?:function|procedure|package|trigger))\b", re.I)
+PROGRAMS = re.compile(
+    r"\s*(?:begin|declare|call|create\s+(?:or\s+replace\s+)?(?:function|procedure|package|trigger))\b", re.I
+)
 LONGEST_NAME = 128
 
 

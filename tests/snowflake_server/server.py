@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -116,18 +117,29 @@ class SnowflakeServer:
         """What secretsRef would give."""
         return Credentials(self.user, self.password)
 
-    def connect(self, database: str) -> snowflake.connector.SnowflakeConnection:
-        """A session without the connector, by the same driver: there is no other."""
+    def secret_file(self) -> Path:
+        """A file that holds the credentials, for a job's secretsRef `file:…`."""
+        file = self.folder / "secret.json"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"username": self.user, "password": self.password}))
+        return file
+
+    def login(self, database: str) -> dict[str, Any]:
+        """How the driver logs in."""
         place: dict[str, Any] = {"account": self.account}
         if self.is_local:
             place = {"account": "local", "host": "127.0.0.1", "port": self.port, "protocol": "http"}
-        return snowflake.connector.connect(
+        return {
             **place,
-            user=self.user,
-            password=self.password,
-            database=database,
-            schema="PUBLIC",
-            network_timeout=10,
-            platform_detection_timeout_seconds=0.0,
-            session_parameters={"TIMEZONE": "UTC", "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
-        )
+            "user": self.user,
+            "password": self.password,
+            "database": database,
+            "schema": "PUBLIC",
+            "network_timeout": 10,
+            "platform_detection_timeout_seconds": 0.0,
+            "session_parameters": {"TIMEZONE": "UTC", "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+        }
+
+    def connect(self, database: str) -> snowflake.connector.SnowflakeConnection:
+        """A session without the connector, by the same driver: there is no other."""
+        return snowflake.connector.connect(**self.login(database))

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import oracledb
 
-from connectors.conformance.harness import Login, Native, NativeColumn, Rows, SqlHarness
+from connectors.conformance.harness import Login, Native, NativeColumn, Rows
 from connectors.conformance.matrix import LONG
 from connectors.contract import Credentials
 from deploy.local.postgres_server import free_port
+from tests.conformance.harnesses.plain_reading import PlainColumn, PlainReading
 from tests.oracle_server.server import OracleLogin, real_oracle
 
 ENDLESS = ("infinity", "-infinity")
@@ -31,7 +32,7 @@ BIND_TYPES = {
 }
 
 
-class OracleHarness(SqlHarness):
+class OracleHarness(PlainReading):
     """One user's schema."""
 
     type_name = "ORACLE"
@@ -78,6 +79,9 @@ class OracleHarness(SqlHarness):
             ),
         ),
     }
+    gaps: ClassVar[dict[str, str]] = (
+        dict.fromkeys(NANOSECONDS, "the wire server keeps microseconds") if real_oracle() is None else {}
+    )
     without: ClassVar[dict[str, str]] = {"missing_privilege": "the wire server's users may all do everything"}
 
     def __init__(self, login: OracleLogin) -> None:
@@ -117,6 +121,21 @@ class OracleHarness(SqlHarness):
     def ledger_rows(self) -> int:
         """See Harness. Names that Sterna makes are in Oracle's case."""
         return self.count("STERNA_LEDGER", '"NUMBER" >= 0')
+
+    def fetched(self, name: str, column: PlainColumn) -> str:
+        """See PlainReading. Python has no dates before Christ and no nanoseconds, so moments come as text."""
+        quoted = self.identifier(column.name)
+        found = self.query(
+            f"SELECT data_type FROM all_tab_columns WHERE owner = '{self.schema}' "
+            f"AND table_name = {self.string(name)} AND column_name = {self.string(column.name)}"
+        )
+        native = str(found[0][0])
+        if native == "DATE":
+            return f"TO_CHAR({quoted}, 'YYYY-MM-DD HH24:MI:SS BC')"
+        if native.startswith("TIMESTAMP"):
+            moment = f"SYS_EXTRACT_UTC({quoted})" if "TIME ZONE" in native else quoted
+            return f"TO_CHAR({moment}, 'YYYY-MM-DD HH24:MI:SS.FF9 BC')"
+        return quoted
 
     def slow_condition(self) -> str:
         """See Harness."""

@@ -1,0 +1,213 @@
+"""One process at a time may write the file: Sterna's wait for each other, and a killed one leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.errors import AccessDenied, Contended, InvalidConfiguration, NotFound
+from core.schema import Digest
+from tests.duckdb.conftest import Arriving, Database, NewFile
+
+HOLDER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
+print("open", flush=True)
+sys.stdin.readline()
+"""
+LOADER = """
+import asyncio, sys
+from pathlib import Path
+from tests.duckdb.conftest import Arriving, Database
+from core.schema import Digest
+
+async def load(source, destination):
+    arriving = Arriving(destination, await source.describe("t"))
+    await arriving.create()
+    begun = await arriving.begin()
+    part, *_ = await source.read("t")
+
+    async def parts():
+        yield part
+        print("written", flush=True)
+        await asyncio.sleep(600)
+        yield part
+
+    from connectors.base import LedgerEntry
+    entry = LedgerEntry("job", "table", begun.load, 0, Digest(rows=2 * part.num_rows))
+    await destination.connector().load_arrow(arriving.target, entry, parts(), lambda _: None)
+
+asyncio.run(load(*(Database(Path(path)) for path in sys.argv[1:])))
+"""
+ROOT = Path(__file__).parent.parent.parent
+
+
+@contextmanager
+def started(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has printed its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def rows_of(database: Database, rows: int) -> None:
+    database.run(f"CREATE TABLE t AS SELECT range AS id, 'row ' || range AS v FROM range({rows})")
+
+
+async def arriving_in(database: Database, source: Database) -> Arriving:
+    rows_of(source, 10)
+    arriving = Arriving(database, await source.describe("t"))
+    await arriving.create()
+    return arriving
+
+
+@pytest.mark.parametrize("mode", ["read", "write"])
+async def test_a_load_waits_for_the_process_that_has_the_file_open(mode: str, new_file: NewFile) -> None:
+    source, destination = new_file("source"), new_file("destination")
+    arriving = await arriving_in(destination, source)
+    begun = await arriving.begin()
+    parts = await source.read("t")
+    with started(HOLDER, str(destination.path), mode) as holder:
+        loading = asyncio.create_task(arriving.load(begun.load, 0, parts))
+        done, _ = await asyncio.wait([loading], timeout=0.5)
+        assert not done
+        holder.communicate("\n")
+        assert (await loading).digest.rows == 10
+    assert destination.rows("SELECT count(*) FROM t") == [(10,)]
+
+
+async def test_a_file_that_stays_open_elsewhere_is_contended(new_file: NewFile) -> None:
+    database = new_file("destination")
+    rows_of(database, 1)
+    with started(HOLDER, str(database.path), "write"):
+        begun = time.monotonic()
+        with pytest.raises(Contended, match="Could not set lock"):
+            await database.connector(lock_timeout=0.3).prepare_ledger()
+        assert time.monotonic() - begun < 10
+
+
+async def test_readers_of_several_processes_read_at_once(new_file: NewFile) -> None:
+    database = new_file("source")
+    rows_of(database, 10)
+    with started(HOLDER, str(database.path), "read"):
+        assert sum(part.num_rows for part in await database.read("t")) == 10
+
+
+async def test_readers_and_writers_of_one_process_share_the_file(new_file: NewFile) -> None:
+    source, destination = new_file("source"), new_file("destination")
+    arriving = await arriving_in(destination, source)
+    begun = await arriving.begin()
+    parts = await source.read("t")
+    loads = [arriving.load(begun.load, number, parts) for number in range(4)]
+    proofs = [destination.connector(lock_timeout=30).count_rows(arriving.schema.name) for _ in range(4)]
+    outcomes = await asyncio.gather(*loads, *proofs, return_exceptions=True)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert destination.rows("SELECT count(*) FROM t") == [(40,)]
+
+
+async def test_a_worker_killed_within_a_load_leaves_nothing_of_it(new_file: NewFile) -> None:
+    source, destination = new_file("source"), new_file("destination")
+    rows_of(source, 50_000)
+    with started(LOADER, str(source.path), str(destination.path)) as loader:
+        os.kill(loader.pid, signal.SIGKILL)
+        assert loader.wait() == -signal.SIGKILL
+    assert destination.rows("SELECT count(*) FROM t") == [(0,)]
+    assert destination.rows("SELECT count(*) FROM sterna_ledger WHERE number >= 0") == [(0,)]
+    arriving = Arriving(destination, await source.describe("t"))
+    await arriving.create()
+    parts = await source.read("t")
+    first = await arriving.load(1, 0, parts)
+    again = await arriving.load(1, 0, parts)
+    assert (first.repeated, again.repeated) == (False, True)
+    assert first.digest == again.digest
+    assert destination.rows("SELECT count(*), count(DISTINCT id) FROM t") == [(50_000, 50_000)]
+
+
+async def test_a_straggler_of_an_earlier_load_cannot_commit_into_the_next_one(new_file: NewFile) -> None:
+    source, destination = new_file("source"), new_file("destination")
+    arriving = await arriving_in(destination, source)
+    old = await arriving.begin("old")
+    parts = await source.read("t")
+    written, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stalled() -> None:
+        async def slowly():  # type: ignore[no-untyped-def]
+            yield parts[0]
+            written.set()
+            await go_on.wait()
+
+        from connectors.base import LedgerEntry
+
+        entry = LedgerEntry("job", "table", old.load, 0, Digest(rows=10))
+        await destination.connector().load_arrow(arriving.target, entry, slowly(), lambda _: None)
+
+    straggler = asyncio.create_task(stalled())
+    await written.wait()
+    new = await arriving.begin("new")
+    assert new.load == old.load + 1
+    go_on.set()
+    with pytest.raises(Contended):
+        await straggler
+    assert destination.rows("SELECT count(*) FROM t") == [(0,)]
+    assert (await arriving.load(new.load, 0, parts)).digest.rows == 10
+
+
+async def test_a_missing_source_is_refused_and_not_made(new_file: NewFile) -> None:
+    database = new_file("source")
+    assert (await database.connector().check()).warnings == ("the file is not there yet",)
+    with pytest.raises(NotFound, match="there is no file"):
+        await database.connector().list_tables(["*"], [])
+    assert not database.path.exists()
+
+
+async def test_a_file_of_another_kind_is_refused(new_file: NewFile) -> None:
+    database = new_file("source")
+    database.path.write_text("no database " * 1000)
+    with pytest.raises(InvalidConfiguration, match="not a valid DuckDB"):
+        await database.connector().check()
+
+
+async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises((NotFound, AccessDenied), match="there is no folder"):
+        await Database(tmp_path / "nowhere" / "file.duckdb").connector().check()
+
+
+async def test_cancelling_ends_the_statement(new_file: NewFile) -> None:
+    database = new_file("source")
+    rows_of(database, 1)
+    schema = await database.describe("t")
+    from connectors.base import Selection
+
+    async def count() -> None:
+        slow = "(SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range * b.range % 7 = 3) = 1"
+        async with database.connector().reading(None) as reader:
+            await reader.count(Selection(schema, ["id"], where=slow, interchange=True))
+
+    counting = asyncio.create_task(count())
+    await asyncio.wait([counting], timeout=0.5)
+    counting.cancel()
+    begun = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await counting
+    assert time.monotonic() - begun < 20
+    assert database.rows("SELECT count(*) FROM t") == [(1,)]
