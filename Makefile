@@ -44,6 +44,9 @@ servers: ## install the database servers that tests start, where they are missin
 test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(BIN)/pytest -q --ignore=tests/unit
 
+conformance: $(INSTALLED) servers ## the conformance suite of one connector (CONNECTOR=mysql), of all without
+	$(BIN)/pytest -q tests/conformance/test_suite.py $(if $(CONNECTOR),-k $(CONNECTOR))
+
 format: $(INSTALLED) ## write the one formatting
 	$(BIN)/ruff check --quiet --fix $(CODE)
 	$(BIN)/ruff format --quiet $(CODE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+SETTLING_SECONDS = 0.3
 
 
 @dataclass
@@ -26,10 +27,16 @@ class Taken:
 def stopwatch() -> Iterator[Taken]:
     """Measures the block."""
     taken = Taken()
-    cpu, started = _cpu_of_tree(), time.perf_counter()
+    cpu, started = _settled_cpu(), time.perf_counter()
     yield taken
     taken.seconds = time.perf_counter() - started
-    taken.cpu = _cpu_of_tree() - cpu
+    taken.cpu = _settled_cpu() - cpu
+
+
+def _settled_cpu() -> float:
+    """A server's process that has just ended is counted with its parent only when that has noticed."""
+    time.sleep(SETTLING_SECONDS)
+    return _cpu_of_tree()
 
 
 def _cpu_of_tree() -> float:

@@ -151,6 +151,22 @@ class InterchangeColumns(PlansColumns):
                     warnings.append(
                         f"{column.label}: a value that {beyond(limit)} is changed and counted: {change(limit)}"
                     )
+        return [*warnings, *self._collations(draft, judged)]
+
+    def _collations(self, draft: Draft, judged: Sequence[_Judged]) -> list[str]:
+        """Existing key columns whose collation may take for equal what the source tells apart."""
+        existing = draft.table.existing
+        keys = set(existing.key_columns()) if existing is not None else set()
+        warnings = []
+        for column in judged:
+            found = existing.column(column.route.destination) if existing is not None else None
+            origin = draft.table.source.column(column.route.source) if column.route.source else None
+            exact = origin is None or origin.deterministic
+            if found is not None and found.name in keys and exact and not found.deterministic:
+                warnings.append(
+                    f"{column.label}: keys that differ at the source may be the same here, where texts are not compared "
+                    "by their bytes; such rows are refused"
+                )
         return warnings
 
     def _completion(self, draft: Draft, schema: TableSchema, existing: TableSchema) -> TableDdl:

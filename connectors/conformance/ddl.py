@@ -8,7 +8,7 @@ import pytest
 
 from connectors.base import CreatesTables, ListsObjects, ReadsRows, WritesRows, capability
 from connectors.conformance.behaviours import needs
-from connectors.conformance.copying import ID, Destination, Sent
+from connectors.conformance.copying import FOREIGN, ID, Destination, Row, Sent
 from connectors.conformance.harness import Harness
 from connectors.conformance.matrix import SAMPLES
 from connectors.conformance.reading import describe
@@ -186,6 +186,22 @@ class Shapes:
         harness.insert(name, [harness.column("code", "varchar_10")], [["a"], ["b"]])
         assert harness.count(name) == 2
         assert harness.count(name, harness.one_of("id", range(42))) == 0
+
+    @needs("creates_tables", "writes", "reads")
+    async def test_identity_takes_what_comes(self, harness: Harness) -> None:
+        """An identity takes the numbers that come, 0 and negative ones too, whatever else is in the row."""
+        name = harness.new_name()
+        others = [Sent.sample(sample, sample) for sample in ("boolean", "varbinary_16", "timestamp_3")]
+        identity = ID.column.model_copy(update={"identity": "BY DEFAULT", "type": "bigint", "base_type": "int8"})
+        source = orders(name).model_copy(
+            update={"dialect": FOREIGN, "columns": [identity, *(column.column for column in others)]}
+        )
+        await creator(harness).create([table_ddl(harness, source)])
+        destination = await Destination.existing(harness, name, [ID, *others])
+        moment = "2024-02-29 12:00:00"
+        rows: list[Row] = [(number, "t", "\\x61", moment) for number in ("0", "-1", "1", "7")]
+        await destination.copy(rows)
+        assert sorted(await destination.proved_rows()) == sorted(rows)
 
     @needs("creates_tables", "writes", "reads")
     async def test_made_tables_are_used_again(self, harness: Harness, sample: str) -> None:

@@ -45,9 +45,8 @@ class Offers:
         """Options are imported without the driver."""
         module = find_type(harness.type_name).options.partition(":")[0]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        result = subprocess.run(
-            [sys.executable, "-c", LOADED, module], check=True, capture_output=True, text=True, env=environment
-        )  # noqa: S603
+        command = [sys.executable, "-c", LOADED, module]
+        result = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)  # noqa: S603
         allowed = {module.partition(".")[0], *sys.stdlib_module_names} - {"sqlite3", "_sqlite3"}
         assert set(json.loads(result.stdout)) <= allowed
 

@@ -48,6 +48,8 @@ PART_BYTES = 2 << 20
 FETCH_BYTES = 32 << 20
 """What one round trip may bring at most, by the declared widths of the columns."""
 MOST_ROWS = 10_000
+ROWS_PER_CALL = 5_000
+"""Of an array DML: longer arrays gain nothing and cost the server memory."""
 LOB_BYTES = 1 << 20
 """What a LOB is taken for: only the row knows its size, and a round trip brings whole rows."""
 OTHER_BYTES = 40
@@ -216,8 +218,12 @@ class OracleSession(SqlSession):
         sql = f"INSERT INTO {into} VALUES ({', '.join(expressions)})"
         table = pa.table(list(bound), names=[f"c{position}" for position in range(len(bound))])
         with self._connection.cursor() as cursor:
-            cursor.executemany(sql, table if bound else rows)
-            return int(cursor.rowcount)
+            taken = 0
+            for start in range(0, rows, ROWS_PER_CALL):  # with batch_size rowcount is that of the last call (26.1)
+                count = min(ROWS_PER_CALL, rows - start)
+                cursor.executemany(sql, table.slice(start, count) if bound else count)
+                taken += int(cursor.rowcount)
+            return taken
 
     async def begin(self, *, read_only: bool = False) -> None:
         """See SqlSession. A read-only transaction sees the moment of its beginning."""

@@ -148,6 +148,7 @@ def _column(listed: Listed, definition: Definition, detail: tuple[Any, ...], ali
         identity="BY DEFAULT" if name == alias else None,
         collation=collation if collation != "BINARY" else None,
         base_type=OWN + declared,
+        deterministic=collation == "BINARY",
         value=value_type(declared),
     )
 

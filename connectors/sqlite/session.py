@@ -35,8 +35,9 @@ SESSION_SETTINGS = {"foreign_keys": "OFF", "cache_size": "-65536"}
 """Foreign keys are looked after when all tables are in. 64 MB of cache, for keys that exist while rows come in. The
 journal mode and `synchronous` stay as they are."""
 PART_BYTES = 2 * 1024 * 1024
-FIRST_ROWS, MOST_ROWS = 100, 5_000
-"""Rows that are fetched at once: few until their size is known."""
+FIRST_ROWS, MOST_ROWS = 100, 500
+"""Rows that are fetched at once: few until their size is known, and so few that they are gone before Python's collector
+of cycles looks at them, which takes more time than to read them."""
 POLL_SECONDS = 0.02
 
 
@@ -139,8 +140,13 @@ class SqliteSession(SqlSession):
         rows = FIRST_ROWS
 
         def call() -> pa.RecordBatch | None:
-            fetched = cursor.fetchmany(rows)
-            return _batch(fetched, columns, schema) if fetched else None
+            nonlocal rows
+            pieces, size = [], 0
+            while size < PART_BYTES and (fetched := cursor.fetchmany(rows)):
+                pieces.append(_batch(fetched, columns, schema))
+                size += pieces[-1].nbytes
+                rows = max(1, min(MOST_ROWS, 8 * rows, rows * PART_BYTES // max(pieces[-1].nbytes, 1)))
+            return pa.concat_batches(pieces) if pieces else None
 
         try:
             while True:
@@ -148,7 +154,6 @@ class SqliteSession(SqlSession):
                     part = await self._thread.run(call)
                 if part is None:
                     return
-                rows = max(1, min(MOST_ROWS, 8 * rows, rows * PART_BYTES // max(part.nbytes, 1)))
                 yield part
         finally:
             await self._thread.run(cursor.close)

@@ -116,7 +116,7 @@ def new_column(column: Column) -> Arrival:
         case "decimal":
             return _arrival(TEXT, value, "CONVERT", "as text: SQLite's own decimals are binary fractions")
         case "float32" | "float64":
-            reason = "SQLite stores NaN as NULL and -0 as 0"
+            reason = "in 64 bits; SQLite stores NaN as NULL and -0 as 0"
             return _arrival(REAL, value, "CONVERT", reason, FLOAT_LIMITS)
         case "binary":
             return _arrival(BLOB, value)

@@ -17,6 +17,7 @@ from tests.conformance.harnesses.oracle import OracleHarness
 from tests.conformance.harnesses.postgres import PostgresHarness
 from tests.conformance.harnesses.snowflake import SnowflakeHarness
 from tests.conformance.harnesses.sqlite import SqliteHarness
+from tests.oracle_server.server import real_oracle
 
 
 def _postgres(request: pytest.FixtureRequest) -> Harness:
@@ -36,7 +37,9 @@ def _mysql(request: pytest.FixtureRequest) -> Harness:
 
 
 def _oracle(request: pytest.FixtureRequest) -> Harness:
-    return OracleHarness(request.getfixturevalue("oracle"))
+    """On the wire server each place is a user of its own; a real database has one user for all."""
+    login = real_oracle() or request.getfixturevalue("oracle_server").login()
+    return OracleHarness(login)
 
 
 def _snowflake(request: pytest.FixtureRequest) -> Harness:

@@ -227,12 +227,12 @@ LOSSY = (
         "infinite and early dates",
         "POSTGRES",
         "SNOWFLAKE",
-        "timestamptz",
-        (f"'{GOOD_DAY} 12:00:00Z'", "'infinity'", "'0044-03-15 00:00:00Z BC'"),
+        "date",
+        (f"'{GOOD_DAY}'", "'infinity'", "'0044-03-15 BC'"),
         limit="years",
         example="infinity",
         count=2,
-        changed=(f"{GOOD_DAY} 12:00:00+00:00", None, None),
+        changed=(GOOD_DAY, None, None),
     ),
     Lossy(
         "timestamps after the last one",
@@ -243,6 +243,27 @@ LOSSY = (
         limit="years",
         example="294276-12-31 00:00:00",
         changed=(f"{GOOD_DAY} 12:00:00", None),
+    ),
+    Lossy(
+        "infinite dates",
+        "DUCKDB",
+        "MYSQL",
+        "DATE",
+        (f"'{GOOD_DAY}'", "'infinity'"),
+        limit="years",
+        example="infinity",
+        changed=(GOOD_DAY, None),
+    ),
+    Lossy(
+        "infinite dates",
+        "POSTGRES",
+        "SQLALCHEMY",
+        "date",
+        (f"'{GOOD_DAY}'", "'infinity'", "'0044-03-15 BC'"),
+        limit="years",
+        example="infinity",
+        count=2,
+        changed=(GOOD_DAY, None, None),
     ),
     # what MySQL takes for dates
     Lossy(
@@ -276,6 +297,16 @@ LOSSY = (
         example="0000-00-00",
         changed=(GOOD_DAY, None),
     ),
+    Lossy(
+        "zero dates",
+        "MYSQL",
+        "SNOWFLAKE",
+        "DATE",
+        (f"'{GOOD_DAY}'", "'0000-00-00'"),
+        limit="years",
+        example="0000-00-00",
+        changed=(GOOD_DAY, None),
+    ),
     *(
         Lossy(
             f"a {word} date",
@@ -286,8 +317,14 @@ LOSSY = (
             limit="syntax",
             example=value,
         )
-        for word, value in (("partial", "2024-02-00"), ("yearly", "2024-00-00"), ("invalid", "2024-02-31"))
-        for destination in ("POSTGRES", "DUCKDB", "SNOWFLAKE")
+        for word, value, destination in (
+            ("partial", "2024-02-00", "POSTGRES"),
+            ("partial", "2024-02-00", "SNOWFLAKE"),
+            ("yearly", "2024-00-00", "POSTGRES"),
+            ("yearly", "2024-00-00", "DUCKDB"),
+            ("invalid", "2024-02-31", "POSTGRES"),
+            ("invalid", "2024-02-31", "SQLITE"),
+        )
     ),
     # times of day
     Lossy(
@@ -344,6 +381,16 @@ LOSSY = (
         example='["a\\u0000b"]',
         changed=("[1]", "['ab']"),
         existing="jsonb",
+    ),
+    Lossy(
+        "NUL",
+        "DUCKDB",
+        "POSTGRES",
+        "VARCHAR",
+        ("'ab'", "'a' || chr(0) || 'b'"),
+        limit="no_nul",
+        example="a\0b",
+        changed=("ab", "ab"),
     ),
     # the empty text
     Lossy(
@@ -523,6 +570,19 @@ LOSSY = (
         example="glad",
         changed=("sad", None),
         existing="ENUM('sad','happy')",
+    ),
+    *(
+        Lossy(
+            "what was no label when it was stored",
+            "MYSQL",
+            destination,
+            "ENUM('sad','happy')",
+            ("'sad'", "'glad'"),
+            limit="labels",
+            example="",
+            changed=("sad", None),
+        )
+        for destination in ("POSTGRES", "DUCKDB", "ORACLE")
     ),
     # what loosely typed databases take for a value
     Lossy(

@@ -68,6 +68,7 @@ class Engine(ABC):
         with self.session() as connection, closing(connection.cursor()) as cursor:
             cursor.execute(f"CREATE TABLE {self.table} ({columns}, PRIMARY KEY (id))")
             connection.commit()
+            self.announce(cursor)
             cursor.executemany(f"INSERT INTO {self.table} VALUES ({marks})", [self.bound(row) for row in rows])
             connection.commit()
 
@@ -76,6 +77,9 @@ class Engine(ABC):
         with self.session() as connection, closing(connection.cursor()) as cursor:
             cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM {self.table} ORDER BY id")
             return [self.plain(row) for row in cursor.fetchall()]
+
+    def announce(self, cursor: Any) -> None:
+        """Tells the driver what will be bound, where it guesses wrong."""
 
     def marks(self) -> list[str]:
         """Placeholders of one row."""
@@ -157,6 +161,9 @@ class OracleEngine(Engine):
         oracledb.defaults.fetch_lobs = False
         with self._connect() as connection:
             yield connection
+
+    def announce(self, cursor: Any) -> None:
+        cursor.setinputsizes(None, None, None, oracledb.DB_TYPE_TIMESTAMP)  # a DATE without fraction otherwise
 
     def marks(self) -> list[str]:
         return [f":{position}" for position in range(1, len(COLUMNS) + 1)]

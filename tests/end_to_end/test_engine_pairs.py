@@ -78,10 +78,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, new_database: NewData
 
     def firebird() -> Engine:
         server = request.getfixturevalue("firebird")
-        url = f"firebird+firebird://127.0.0.1:{server.port}/{server.create_database(f'pair_{secrets.token_hex(4)}')}"
-        side = {"type": "SQLALCHEMY", "url": url, "secretsRef": secret(server.user, server.password)}
-        place = f"inet://{url.split('//')[1]}"
-        return FirebirdEngine({"database": place, "user": server.user, "password": server.password}, side)
+        place = f"127.0.0.1:{server.port}/{server.create_database(f'pair_{secrets.token_hex(4)}')}"
+        side = {
+            "type": "SQLALCHEMY",
+            "url": f"firebird+firebird://{place}",
+            "secretsRef": secret(server.user, server.password),
+        }
+        return FirebirdEngine({"database": f"inet://{place}", "user": server.user, "password": server.password}, side)
 
     def postgres() -> Engine:
         server = request.getfixturevalue("postgres")

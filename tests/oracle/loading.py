@@ -89,9 +89,7 @@ class Loading:
 
     async def begin(self, token: str = "a") -> int:
         """The load's number."""
-        begun = await self.connector.begin_load(
-            LoadBeginning(self.name, "table", 1, token), self.target, replace=False
-        )
+        begun = await self.connector.begin_load(LoadBeginning(self.name, "table", 1, token), self.target, replace=False)
         return begun.load
 
     def entry(self, load: int, number: int, digest: Digest) -> LedgerEntry:

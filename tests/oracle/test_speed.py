@@ -23,6 +23,7 @@ from tests.oracle_server.server import OracleLogin
 
 ROWS = 200_000
 PART_ROWS = 20_000
+ARRAY_ROWS = 5_000
 TIMES = 3
 START = dt.datetime(2024, 2, 29, 12)  # noqa: DTZ001 - Oracle's TIMESTAMP has no time zone
 VALUES = [
@@ -97,8 +98,7 @@ def _by_the_driver(oracle: OracleLogin, name: str) -> tuple[float, float]:
         rows = [_native(number) for number in range(ROWS)]
         began = time.perf_counter()
         cursor.setinputsizes(None, None, oracledb.DB_TYPE_NUMBER, oracledb.DB_TYPE_TIMESTAMP, None)
-        for start in range(0, ROWS, PART_ROWS):
-            cursor.executemany(f"INSERT INTO {name}_OWN VALUES (:1, :2, :3, :4, :5)", rows[start : start + PART_ROWS])
+        cursor.executemany(f"INSERT INTO {name}_OWN VALUES (:1, :2, :3, :4, :5)", rows, batch_size=ARRAY_ROWS)
         connection.commit()
         wrote = time.perf_counter() - began
         began = time.perf_counter()

@@ -16,6 +16,7 @@ from connectors.base import LoadRef
 from core.errors import DataMismatch, DataRejected, Defect
 from tests.snowflake.loading import JOB, Loading, parts
 from tests.snowflake_server.server import SnowflakeServer
+from tests.snowflake_server.transactions import IDLE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 
@@ -68,7 +69,7 @@ async def test_a_loader_killed_before_its_ledger_row_leaves_nothing(loading: Loa
     began = time.monotonic()
     loaded = await loading.load(ROWS)
     assert not loaded.repeated
-    assert time.monotonic() - began < 4, "the successor waited for the dead one's transaction to time out"
+    assert time.monotonic() - began < IDLE_SECONDS, "the successor waited for the dead one's transaction to time out"
     assert loading.rows() == 1000
 
 

@@ -59,7 +59,8 @@ class SnowflakeServer:
             self.port = free.getsockname()[1]
         command = [sys.executable, "-m", "tests.snowflake_server", str(self.port), self.user, self.password]
         with (self.folder / "server.log").open("wb") as log:
-            self._process = subprocess.Popen([*command, str(public)], cwd=ROOT, stdout=log, stderr=log)
+            environment = {**os.environ, "TMPDIR": str(self.folder)}  # the stages' files end with the folder
+            self._process = subprocess.Popen([*command, str(public)], cwd=ROOT, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while True:
             with closing(socket.socket()) as probe:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 12.0
 """Snowflake aborts a transaction that is idle and in another's way after 5 minutes; tests have less time."""
 LOCK_SECONDS = 60.0
 

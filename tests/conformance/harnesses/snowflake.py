@@ -113,9 +113,9 @@ class SnowflakeHarness(PlainReading):
         quoted = self.identifier(column.name)
         match column.kind:
             case "timestamp":
-                return f"TO_VARCHAR({quoted}::TIMESTAMP_NTZ(9), 'YYYY-MM-DD HH24:MI:SS.FF9')"
+                return f"TO_VARCHAR({quoted}, 'YYYY-MM-DD HH24:MI:SS.FF9')"
             case "timestamp_tz":
-                utc = f"CONVERT_TIMEZONE('UTC', {quoted})::TIMESTAMP_NTZ(9)"
+                utc = f"CONVERT_TIMEZONE('UTC', {quoted})"
                 return f"TO_VARCHAR({utc}, 'YYYY-MM-DD HH24:MI:SS.FF9')"
             case "date" | "time":
                 return f"{quoted}::VARCHAR"
