@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat, beating
-from activities.resources.refused_values import RefusedValues
 from connectors.base import ReadsRows, capability
 from core.errors import DataRejected
 from core.models import CountInput, ExtractInput, StagedBatch, StagedBatches
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from activities.resources.connections import Connections
+    from activities.resources.refused_values import RefusedValues
     from activities.resources.routes import Routes
     from activities.resources.staging import LocalStaging
     from connectors.base import RowReader
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 class ExtractActivities:
     """Served by `sterna-extract` workers; they reach the source and staging."""
 
-    def __init__(self, connections: Connections, routes: Routes, staging: LocalStaging) -> None:
+    def __init__(
+        self, connections: Connections, routes: Routes, staging: LocalStaging, refused_values: RefusedValues
+    ) -> None:
         self._connections = connections
         self._routes = routes
         self._staging = staging
+        self._refused_values = refused_values
 
     @activity.defn
     async def extract_batches(self, given: ExtractInput) -> StagedBatches:
@@ -49,7 +52,7 @@ class ExtractActivities:
                 try:
                     staged.append(await self._extract_batch(session, route, given, number))
                 except DataRejected as error:
-                    raise RefusedValues(self._routes).keep(route, number, error) from None
+                    raise self._refused_values.keep(route, number, error) from None
                 beat(staged[-1].bytes)
         return StagedBatches(batches=staged, seconds=time.monotonic() - started)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat, beating
-from activities.resources.refused_values import RefusedValues
 from connectors.base import WritesRows, capability
 from connectors.contract import LedgerEntry, LoadBeginning
 from core.changed_values import Changed, add_changed
@@ -18,6 +17,7 @@ from core.schema import Digest
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
+    from activities.resources.refused_values import RefusedValues
     from activities.resources.routes import Routes
     from activities.resources.staging import LocalStaging
     from connectors.contract import Loaded
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 class LoadActivities:
     """Served by `sterna-load` workers; they reach the destination and staging."""
 
-    def __init__(self, connections: Connections, routes: Routes, staging: LocalStaging) -> None:
+    def __init__(
+        self, connections: Connections, routes: Routes, staging: LocalStaging, refused_values: RefusedValues
+    ) -> None:
         self._connections = connections
         self._routes = routes
         self._staging = staging
+        self._refused_values = refused_values
 
     @activity.defn
     async def begin_load(self, given: LoadStart) -> LoadBegun:
@@ -60,7 +63,7 @@ class LoadActivities:
                 try:
                     loaded = await self._load_batch(route, given.load, batch)
                 except DataRejected as error:
-                    raise await RefusedValues(self._routes).explain(route, batch, self._staging, error) from None
+                    raise await self._refused_values.explain(route, batch, self._staging, error) from None
             self._staging.delete(batch.staged)
             total += loaded.digest
             changed = add_changed(changed, batch.changed)

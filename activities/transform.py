@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beat
-from activities.resources.refused_values import RefusedValues
 from core.changed_values import Changed, add_changed
 from core.errors import DataRejected, Defect
 from core.models import StagedBatch, StagedBatches, TransformInput
@@ -18,6 +17,7 @@ from core.schema import Digest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from activities.resources.refused_values import RefusedValues
     from activities.resources.routes import Routes
     from activities.resources.row_changes import Change, ChangedRows, RowChanges
     from activities.resources.staging import LocalStaging
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 class TransformActivities:
     """Served by `sterna-transform` workers; they reach staging only, never a database."""
 
-    def __init__(self, routes: Routes, staging: LocalStaging, row_changes: RowChanges) -> None:
+    def __init__(
+        self, routes: Routes, staging: LocalStaging, row_changes: RowChanges, refused_values: RefusedValues
+    ) -> None:
         self._routes = routes
         self._staging = staging
         self._row_changes = row_changes
+        self._refused_values = refused_values
 
     @activity.defn
     async def transform_batches(self, given: TransformInput) -> StagedBatches:
@@ -65,4 +68,4 @@ class TransformActivities:
         try:
             return change(rows)
         except DataRejected as error:
-            raise RefusedValues(self._routes).keep(route, number, error) from None
+            raise self._refused_values.keep(route, number, error) from None

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -56,7 +56,13 @@ class OwnTool(ABC):
     loads_by: ClassVar[str]
     unloads_by: ClassVar[str]
     judged: ClassVar[bool] = True
+    most_rows: ClassVar[int] = 10**9
+    """More would take too long here."""
     harness: Harness
+
+    @abstractmethod
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        """Starts the server, whose files lie in `folder`; the stack's end stops it."""
 
     @abstractmethod
     def load(self, table: TableName, file: Path) -> None:
@@ -251,6 +257,7 @@ class SqlalchemyTool(OwnTool):
     loads_by = "sqlalchemy executemany"
     unloads_by = "sqlalchemy rows, csv"
     judged = False
+    most_rows = 20_000
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         server = FirebirdServer(folder / "firebird")
@@ -298,7 +305,17 @@ def _rows_of(file: Path) -> Iterator[list[tuple[str | None, ...]]]:
 
 def _typed(row: Sequence[str | None]) -> tuple[Any, ...]:
     """The columns of bench.bulk_rows as the objects that drivers take."""
-    kinds = (int, int, int, Decimal, Decimal, date.fromisoformat, datetime.fromisoformat, str, str)
+    kinds: tuple[Callable[[str], Any], ...] = (
+        int,
+        int,
+        int,
+        Decimal,
+        Decimal,
+        date.fromisoformat,
+        datetime.fromisoformat,
+        str,
+        str,
+    )
     return tuple(None if text is None else kind(text) for kind, text in zip(kinds, row, strict=True))
 
 

@@ -59,8 +59,8 @@ def fit(batch: pa.RecordBatch, columns: Sequence[FittedColumn]) -> tuple[pa.Reco
 
 
 def violations(batch: pa.RecordBatch, columns: Sequence[FittedColumn]) -> list[Violation]:
-    """Every limit that values of the batch are beyond, with one example each; nothing is changed. A value that is beyond
-    several of one kind counts once."""
+    """Every limit that values of the batch are beyond, with one example each; nothing is changed. A value that is
+    beyond several of one kind counts once."""
     found = []
     for column in columns:
         text = batch.column(column.name)

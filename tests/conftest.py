@@ -21,6 +21,8 @@ from tests.oracle_server.server import OracleLogin, OracleServer, real_oracle
 from tests.snowflake_server.server import SnowflakeServer
 from workflows import search_attributes
 
+pytest_plugins = ["connectors.conformance.outcomes"]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:

@@ -164,8 +164,8 @@ class InterchangeColumns(PlansColumns):
             exact = origin is None or origin.deterministic
             if found is not None and found.name in keys and exact and not found.deterministic:
                 warnings.append(
-                    f"{column.label}: keys that differ at the source may be the same here, where texts are not compared "
-                    "by their bytes; such rows are refused"
+                    f"{column.label}: keys that differ at the source may be the same here, where texts are not "
+                    "compared by their bytes; such rows are refused"
                 )
         return warnings
 

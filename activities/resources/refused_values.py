@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 from activities.resources.routes import Routes
 from activities.resources.row_changes import fitted_columns
 from activities.resources.staging import LocalStaging
@@ -54,4 +55,3 @@ def _refusal(route: TableRoute, rows: bytes) -> DataRejected | None:
     except DataRejected as refusal:
         return refusal
     return None
-

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.duckdb.session import DuckdbSession
-from connectors.duckdb.types import type_id, value_type
+from connectors.duckdb.types import OWN, type_id, value_type
 from core.schema import Check, Column, ForeignKey, Index, Key, NotCarried, TableName, TableSchema
 from core.schema import Sequence as TableSequence
 
@@ -173,7 +173,7 @@ class _Parts:
             virtual=bool(generated),
             identity="BY DEFAULT" if automatic else None,
             comment=comment,
-            base_type=type_id(native),
+            base_type=OWN + type_id(native),
             value=value_type(native),
         )
 

@@ -13,6 +13,8 @@ from connectors.sql.holding import held
 from core.schema import Column
 from core.value_type import Arrival, Limit, ValueType, Verdict
 
+OWN = "duckdb:"
+"""Begins `Column.base_type` of columns that this catalog describes: type names alone are other databases' too."""
 SIMPLE: dict[str, ValueType] = {
     "BOOLEAN": ValueType(kind="boolean"),
     "TINYINT": ValueType(kind="integer", bits=8),
@@ -86,9 +88,9 @@ def enum_of(labels: tuple[str, ...]) -> str:
 
 def is_own(column: Column) -> bool:
     """The column is one of a DuckDB table (its `base_type` says so, see catalog.py) that no transformation changed."""
-    identity = column.base_type
-    own = identity in SIMPLE or identity in NESTED or identity in ("DECIMAL", "ENUM")
-    return own and type_id(column.type) == identity and value_type(column.type) == column.value
+    identity = type_id(column.type)
+    known = identity in SIMPLE or identity in NESTED or identity in ("DECIMAL", "ENUM")
+    return known and column.base_type == OWN + identity and value_type(column.type) == column.value
 
 
 def new_column(column: Column) -> Arrival:

@@ -13,6 +13,7 @@ from connectors.oracle.types import (
     NUMBER_DIGITS,
     NUMBER_SCALES,
     NUMBERS,
+    OWN,
     PADDED,
     RAW_BYTES,
     TEXTS,
@@ -86,7 +87,7 @@ def _digits(native: Native) -> Limit:
 def _is_own(column: Column) -> bool:
     """A column of an Oracle table that no transformation changed."""
     native = parse(column.type)
-    return native.name == column.base_type and is_known(column.type) and value_type(column.type) == column.value
+    return column.base_type == OWN + native.name and is_known(column.type) and value_type(column.type) == column.value
 
 
 # ---------------------------------------------------------------- columns that are made

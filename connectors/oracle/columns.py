@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.oracle.types import is_known, parse, value_type
+from connectors.oracle.types import OWN, is_known, parse, value_type
 from core.schema import Column
 
 Row = Mapping[str, Any]
@@ -59,7 +59,7 @@ def column_of(row: Row, identity: Row | None, comments: Mapping[str, str]) -> Co
         virtual=virtual,
         identity=None if identity is None else ("ALWAYS" if identity["generation_type"] == "ALWAYS" else "BY DEFAULT"),
         comment=comments.get(row["column_name"]),
-        base_type=parse(spelled).name,
+        base_type=OWN + parse(spelled).name,
         value=value_type(spelled),
         zone_lost=parse(spelled).name == "TIMESTAMP WITH TIME ZONE",
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from core.value_type import ValueType
 
+OWN = "oracle:"
+"""Begins `Column.base_type` of columns that this catalog describes: type names alone are other databases' too."""
 NUMBER_DIGITS = 38
 """Digits that every NUMBER keeps; some keep 40."""
 NUMBER_SCALES = (-84, 127)

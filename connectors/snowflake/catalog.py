@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.session import SnowflakeSession
-from connectors.snowflake.types import ZONED, type_name, value_type
+from connectors.snowflake.types import OWN, ZONED, type_name, value_type
 from core.errors import NotFound, Parks
 from core.schema import Column, ForeignKey, Key, NotCarried, ReferentialAction, TableName, TableSchema
 from core.schema import Sequence as TableSequence
@@ -164,7 +164,7 @@ def _column(row: Row) -> Column:
         virtual=virtual,
         identity="BY DEFAULT" if identity else None,
         comment=row.get("comment") or None,
-        base_type=type_name(native),
+        base_type=OWN + type_name(native),
         value=value_type(native),
         zone_lost=type_name(native) in ZONED,
     )

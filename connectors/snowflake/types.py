@@ -13,6 +13,8 @@ from connectors.sql.holding import held, integer_range
 from core.schema import Column
 from core.value_type import Arrival, Limit, ValueType
 
+OWN = "snowflake:"
+"""Begins `Column.base_type` of columns that this catalog describes: type names alone are other databases' too."""
 NATIVE = re.compile(r"(?P<name>[A-Z_]+)(?:\((?P<numbers>[\d, ]+)\))?")
 TEXT_BYTES = 16_777_216
 """What VARCHAR holds unless a length above it is asked for (up to 134,217,728, where the account has it)."""
@@ -88,15 +90,14 @@ def _number(precision: int, scale: int) -> ValueType:
 def is_own(column: Column) -> bool:
     """The column is one of a Snowflake table (its `base_type` says so, see catalog.py) that no transformation
     changed."""
-    named = bool(column.base_type) and column.base_type == type_name(column.type)
-    return named and value_type(column.type) == column.value
+    return column.base_type == OWN + type_name(column.type) and value_type(column.type) == column.value
 
 
 def new_column(column: Column) -> Arrival:
     """How values arrive in a column that is made for them."""
     value = column.value
     if is_own(column):
-        native = "VARIANT" if column.base_type == "MAP" else column.type
+        native = "VARIANT" if column.base_type == OWN + "MAP" else column.type
         return Arrival(type=native, value=value, verdict="EXACT", limits=guards(value, native))
     match value.kind:
         case "integer":

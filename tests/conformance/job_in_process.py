@@ -18,6 +18,7 @@ from activities.resources.connections import Connections
 from activities.resources.data_scan import DataScan
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
+from activities.resources.refused_values import RefusedValues
 from activities.resources.routes import Routes
 from activities.resources.row_changes import RowChanges
 from activities.resources.secrets import Secrets
@@ -115,9 +116,10 @@ class JobInProcess:
         return outcomes
 
     async def _move(self, route: TableRoute, reference: str) -> Outcome:
-        extract = ExtractActivities(self._connections, self._routes, self._staging)
-        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes))
-        load = LoadActivities(self._connections, self._routes, self._staging)
+        refused = RefusedValues(self._routes)
+        extract = ExtractActivities(self._connections, self._routes, self._staging, refused)
+        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes), refused)
+        load = LoadActivities(self._connections, self._routes, self._staging, refused)
         begun = await self._activity.run(load.begin_load, LoadStart(route=reference, token="token"))
         staged = await self._activity.run(
             extract.extract_batches,

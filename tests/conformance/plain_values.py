@@ -24,6 +24,7 @@ MOMENT = re.compile(
 CLOCK = re.compile(r"(?P<sign>-?)(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d)(\.(?P<fraction>\d{1,9}))?")
 SPAN = re.compile(r"([-+]?\d+) (year|month|mon|day)s?")
 NANOSECONDS = 10**9
+DAY = 86400 * NANOSECONDS
 
 
 def plain(value: Any, kind: str, length: int | None = None) -> Hashable:
@@ -132,8 +133,10 @@ def _time_tz(value: Any, length: int | None) -> Hashable:
 
 def _interval(value: Any, length: int | None) -> Hashable:
     """Months, days, nanoseconds."""
-    if isinstance(value, dt.timedelta):
-        return (0, value.days, _nanoseconds(value - dt.timedelta(days=value.days)))
+    if isinstance(value, dt.timedelta):  # of a type whose days and time have one sign
+        total = _nanoseconds(value)
+        days = abs(total) // DAY * (-1 if total < 0 else 1)
+        return (0, days, total - days * DAY)
     text = _text(value)
     units = {"year": 12, "mon": 1, "month": 1}
     spans = SPAN.findall(text)

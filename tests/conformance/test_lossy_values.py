@@ -61,29 +61,30 @@ def rehearsal(request: pytest.FixtureRequest, opened_harness: OpenHarness, tmp_p
 
 
 async def test_lossy_values_are_refused_by_default_and_counted_where_accepted(rehearsal: Rehearsal) -> None:
-    label = await refused(rehearsal)
-    await accepted(rehearsal, label)
+    column = await refused(rehearsal)
+    await accepted(rehearsal, column)
 
 
 async def refused(rehearsal: Rehearsal) -> str:
-    """By the plan or by the run; returns the column's name for acceptLossy."""
+    """By the plan or by the run; returns the column's name at the destination."""
     case = rehearsal.case
     job, arrived, table = rehearsal.job()
     spec = job.spec([table])
     [route] = (await job.survey(spec)).routes
-    label = f"{route.destination_table}.{route.columns[1].destination}"
+    column = route.columns[1].destination
+    label = f"{route.destination_table}.{column}"
     accepting = f'"acceptLossy": ["{label}"]'
     scan = await job.scan(route)
     assert scan["rows"] == len(case.values), scan
     violations = {found["limit"]: found for found in scan["violations"]}
     assert case.limit in violations, scan
-    assert violations[case.limit]["column"] == route.columns[1].destination
+    assert violations[case.limit]["column"] == column
     assert (violations[case.limit]["count"], violations[case.limit]["example"]) == (case.count, case.example)
     if case.planned:
         [refusal] = route.refusals
         assert label in refusal
         assert accepting in refusal
-        return label
+        return column
     assert route.refusals == []
     with pytest.raises(DataRejected) as caught:
         await job.run(spec)
@@ -95,14 +96,13 @@ async def refused(rehearsal: Rehearsal) -> str:
     assert len(case.example) < TELLING or case.example not in str(error)
     assert (accepting in error.remedy) == (case.changed is not None), error.remedy
     assert rehearsal.destination.count(arrived) == 0
-    return label
+    return column
 
 
-async def accepted(rehearsal: Rehearsal, _label: str) -> None:
+async def accepted(rehearsal: Rehearsal, column: str) -> None:
     """By name; the certificate counts."""
     case = rehearsal.case
     job, arrived, table = rehearsal.job()
-    column = _label.rpartition(".")[2]
     label = f"{rehearsal.destination.table(arrived)}.{column}"
     spec = job.spec([table], acceptLossy=[label])
     if case.changed is None:

@@ -1,5 +1,5 @@
-"""Tables whose rows, columns, names or keys would be lost or merged on their way: refused before or while they move, with
-table, column and what to do."""
+"""Tables whose rows, columns, names or keys would be lost or merged on their way: refused before or while they move,
+with table, column and what to do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from connectors.conformance.harness import SqlHarness
 from core.errors import DataRejected
+from core.job_spec import JobSpec
+from core.route import TableRoute
 from tests.conformance.conftest import OpenHarness
 from tests.conformance.job_in_process import JobInProcess
 
@@ -31,6 +33,10 @@ class Move:
         seen = copy.copy(self.source)
         seen.options = {**self.source.options, "user": user}
         return Move(seen, self.destination, self._folder, self.name)
+
+    def again(self) -> Move:
+        """The same table to another one."""
+        return Move(self.source, self.destination, self._folder, self.name)
 
     async def parked(self, **table: Any) -> str:
         """Why the table cannot begin."""
@@ -55,13 +61,13 @@ class Move:
         assert self.destination.count(self.arrived) == 0
         return caught.value
 
-    async def warnings(self) -> list[str]:
-        """Of the plan."""
+    async def route(self) -> TableRoute:
+        """What the plan says of it."""
         job, spec = self._job()
         [route] = (await job.survey(spec)).routes
-        return route.warnings
+        return route
 
-    def _job(self, **table: Any) -> tuple[JobInProcess, Any]:
+    def _job(self, **table: Any) -> tuple[JobInProcess, JobSpec]:
         job = JobInProcess(self.source, self.destination, self._folder / self.arrived)
         named = {"sourceTable": self.name, "destinationTable": self.arrived}
         named |= {"sourceSchema": self.source.schema} if self.source.schema else {}
@@ -188,7 +194,7 @@ async def test_keys_that_differ_differ_in_tables_that_are_made_for_them(destinat
         refusal = await move.refused()
         assert refusal.evidence["example"] == "abcdanne "
         move.source.execute(f"DELETE FROM {move.name} WHERE v LIKE '% '")
-        move = Move(move.source, move.destination, move._folder, move.name)
+        move = move.again()
     rows = move.source.count(move.name)
     assert (await move.run())["rows"]["atDestination"] == rows
 
@@ -200,9 +206,9 @@ async def test_keys_that_collide_under_the_destinations_collation_are_refused(
     move = between("POSTGRES", destination, WORDS)
     move.destination.execute(f"CREATE TABLE {move.destination.qualified(move.arrived)} (v {COLLATING[destination]})")
     label = f"{move.destination.table(move.arrived)}.v"
-    assert [words for words in await move.warnings() if words.startswith(f"{label}: ")] == [
-        f"{label}: keys that differ at the source may be the same here, where texts are not compared by their bytes; such "
-        "rows are refused"
+    assert [words for words in (await move.route()).warnings if words.startswith(f"{label}: ")] == [
+        f"{label}: keys that differ at the source may be the same here, where texts are not compared by their bytes; "
+        "such rows are refused"
     ]
     refusal = await move.refused()
     assert str(move.destination.table(move.arrived)) in refusal.message
@@ -250,8 +256,7 @@ async def test_arrays_go_into_no_column_that_could_not_hold_them_all(
     move = between("POSTGRES", destination, "CREATE TABLE {table} (id int PRIMARY KEY, v int[])")
     number = move.destination.natives["int64"].type
     move.destination.execute(f"CREATE TABLE {move.destination.qualified(move.arrived)} (id {number}, v {existing})")
-    job, spec = move._job()
-    [route] = (await job.survey(spec)).routes
+    route = await move.route()
     [refusal] = route.refusals
     assert f"{move.destination.table(move.arrived)}.{route.columns[1].destination} cannot be carried" in refusal
     assert "columns" in refusal

@@ -1,5 +1,5 @@
-"""Values that arrive as they are, though something of their meaning stays behind: moved without asking, and named in the
-certificate."""
+"""Values that arrive as they are, though something of their meaning stays behind: moved without asking, and named in
+the certificate."""
 
 from __future__ import annotations
 

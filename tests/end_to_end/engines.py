@@ -78,7 +78,7 @@ class Engine(ABC):
             cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM {self.table} ORDER BY id")
             return [self.plain(row) for row in cursor.fetchall()]
 
-    def announce(self, cursor: Any) -> None:
+    def announce(self, cursor: Any) -> None:  # noqa: B027 - most drivers guess right
         """Tells the driver what will be bound, where it guesses wrong."""
 
     def marks(self) -> list[str]:

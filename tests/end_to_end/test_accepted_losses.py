@@ -54,8 +54,8 @@ LOSSES = (
 
 
 @pytest.fixture
-def make_source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
-    """Makes the table, and says where it is as a job does."""
+def make_source(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Source]:
+    """By connector type: makes the table, and says where it is as a job does."""
 
     def mysql(native: str, rows: str) -> dict[str, Any]:
         server: MariadbServer = request.getfixturevalue("mariadb")

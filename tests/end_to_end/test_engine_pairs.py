@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.stack import LocalStack
 from tests.conftest import NewDatabase
-from tests.end_to_end.conftest import Jobs
+from tests.end_to_end.conftest import Jobs, is_final_or_needs_attention
 from tests.end_to_end.engines import (
     DuckdbEngine,
     Engine,
@@ -30,7 +30,9 @@ from tests.end_to_end.engines import (
 from tests.end_to_end.observation import in_flight, open_client, staged
 
 ROWS = 12_000
-BATCH_ROWS = 300
+PARALLEL = 40
+"""So many that an activity takes few batches, and the kill finds one in hand."""
+BATCH_ROWS = 150
 PAIRS = (
     ("POSTGRES", "MYSQL"),
     ("MYSQL", "POSTGRES"),
@@ -103,8 +105,12 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, new_database: NewData
 
 async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple[int, int]:
     """Kills the first load worker while it loads a batch of the table; the batches loaded by then, and all of them."""
-    jobs.wait(job_id, lambda found: found["attention"] or any(table["batchesDone"] for table in found["tables"]))
-    table = jobs.table(job_id, "")
+    begun = jobs.wait(
+        job_id,
+        lambda found: is_final_or_needs_attention(found) or any(table["batchesDone"] for table in found["tables"]),
+    )
+    assert begun["tables"], begun
+    table = begun["tables"][0]
     workflow_id = f"migration/{job_id}/{table['tableId']}"
     client = await open_client(stack)
     deadline = time.monotonic() + 60
@@ -128,7 +134,7 @@ async def test_a_killed_load_worker_loses_nothing_and_doubles_nothing_between_en
     origin, arrival = engine(source)(), engine(destination)()
     rows = make_rows(ROWS)
     origin.fill(rows)
-    job_id = jobs.post(job(origin, arrival, {"batchSize": BATCH_ROWS}, parallelBatches=4))
+    job_id = jobs.post(job(origin, arrival, {"batchSize": BATCH_ROWS}, parallelBatches=PARALLEL))
     try:
         done, batches = await kill_in_mid_table(breakable_stack, jobs, job_id)
         assert 0 < done < batches

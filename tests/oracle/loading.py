@@ -11,10 +11,9 @@ import pyarrow as pa
 from connectors.arrow_text import text_schema
 from connectors.base import LedgerEntry, LoadBeginning, Loaded, LoadTarget, Selection, WrittenColumn
 from connectors.canonical import digest_batch
-from connectors.contract import CANONICAL_DIGEST, DigestColumn, DigestMethod
+from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod
 from connectors.oracle.connector import Oracle
 from connectors.registry import build_connector
-from connectors.contract import Credentials
 from core.schema import Column, Digest, TableName, TableSchema, WholeTable
 from core.value_type import Arrival, ValueType
 from tests.oracle_server.server import OracleLogin

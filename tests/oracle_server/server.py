@@ -124,6 +124,8 @@ class OracleServer:
         with psycopg.connect(self._conninfo("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
             connection.execute(f"ALTER DATABASE {DATABASE} SET extension_control_path = '{folder}:$system'")
+            connection.execute(f"ALTER DATABASE {DATABASE} SET jit = off")  # the dictionary's views look expensive
+            connection.execute(f"ALTER DATABASE {DATABASE} SET synchronous_commit = off")
 
 
 def real_oracle() -> OracleLogin | None:

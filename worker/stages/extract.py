@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from activities.extract import ExtractActivities
+from activities.resources.refused_values import RefusedValues
 from activities.resources.staging import LocalStaging
 from worker.parts import Parts, Service
 
@@ -13,5 +14,7 @@ from worker.parts import Parts, Service
 @asynccontextmanager
 async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `extract`."""
-    extract = ExtractActivities(parts.connections, parts.routes, LocalStaging(parts.settings.staging))
+    extract = ExtractActivities(
+        parts.connections, parts.routes, LocalStaging(parts.settings.staging), RefusedValues(parts.routes)
+    )
     yield [Service("extract", [extract.extract_batches, extract.count_source], parts.settings.extract_slots)]

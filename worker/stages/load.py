@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from activities.ddl import DdlActivities
 from activities.load import LoadActivities
+from activities.resources.refused_values import RefusedValues
 from activities.resources.staging import LocalStaging
 from worker.parts import Parts, Service
 
@@ -14,7 +15,9 @@ from worker.parts import Parts, Service
 @asynccontextmanager
 async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `load`."""
-    load = LoadActivities(parts.connections, parts.routes, LocalStaging(parts.settings.staging))
+    load = LoadActivities(
+        parts.connections, parts.routes, LocalStaging(parts.settings.staging), RefusedValues(parts.routes)
+    )
     ddl = DdlActivities(parts.connections, parts.routes)
     yield [
         Service(

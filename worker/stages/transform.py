@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from activities.resources.refused_values import RefusedValues
 from activities.resources.row_changes import RowChanges
 from activities.resources.staging import LocalStaging
 from activities.transform import TransformActivities
@@ -14,5 +15,7 @@ from worker.parts import Parts, Service
 @asynccontextmanager
 async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `transform`."""
-    transform = TransformActivities(parts.routes, LocalStaging(parts.settings.staging), RowChanges(parts.routes))
+    transform = TransformActivities(
+        parts.routes, LocalStaging(parts.settings.staging), RowChanges(parts.routes), RefusedValues(parts.routes)
+    )
     yield [Service("transform", [transform.transform_batches], parts.settings.transform_slots)]

@@ -98,7 +98,8 @@ class OracleHarness(PlainReading):
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """See SqlHarness."""
         with self._login.connect() as connection, connection.cursor() as cursor:
-            return list(cursor.execute(sql))
+            cursor.outputtypehandler = _number_as_text
+            return [tuple(map(_read, row)) for row in cursor.execute(sql)]
 
     def insert(self, name: str, columns: Sequence[NativeColumn], rows: Rows) -> None:
         """See Harness."""
@@ -131,10 +132,10 @@ class OracleHarness(PlainReading):
         )
         native = str(found[0][0])
         if native == "DATE":
-            return f"TO_CHAR({quoted}, 'YYYY-MM-DD HH24:MI:SS BC')"
+            return f"TO_CHAR({quoted}, 'YYYY-MM-DD HH24:MI:SS') || TO_CHAR({quoted}, ' BC')"
         if native.startswith("TIMESTAMP"):
             moment = f"SYS_EXTRACT_UTC({quoted})" if "TIME ZONE" in native else quoted
-            return f"TO_CHAR({moment}, 'YYYY-MM-DD HH24:MI:SS.FF9 BC')"
+            return f"TO_CHAR({moment}, 'YYYY-MM-DD HH24:MI:SS.FF9') || TO_CHAR({moment}, ' BC')"
         return quoted
 
     def slow_condition(self) -> str:
@@ -165,6 +166,18 @@ class OracleHarness(PlainReading):
         """See Harness. The wire server has no triggers."""
         self.execute(f"CREATE VIEW {self.qualified(f'{name}_view')} AS SELECT * FROM {self.qualified(name)}")
         return [f"{name}_view"]
+
+
+def _number_as_text(cursor: oracledb.Cursor, column: oracledb.FetchInfo) -> Any:
+    """All digits: Python's float is the driver's default."""
+    if column.type_code is oracledb.DB_TYPE_NUMBER:
+        return cursor.var(oracledb.DB_TYPE_VARCHAR, 200, arraysize=cursor.arraysize)
+    return None
+
+
+def _read(value: Any) -> Any:
+    """LOBs can be read while the session is open."""
+    return value.read() if isinstance(value, oracledb.LOB) else value
 
 
 def _bind_type(native: str) -> Any:

@@ -1,0 +1,56 @@
+"""All sessions read one moment, as of an SCN; what Oracle says when it cannot is passed on with advice."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import AccessDenied, SnapshotGone
+from core.schema import TableName
+from tests.oracle.loading import oracle_connector, read_table
+from tests.oracle_server.server import OracleLogin, OracleServer
+
+
+def _table(login: OracleLogin, name: str) -> TableName:
+    with login.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {name} (id NUMBER(9))")
+        cursor.execute(f"INSERT INTO {name} VALUES (1)")
+        connection.commit()
+    return TableName(schema_name=login.schema, name=name)
+
+
+async def test_the_keeper_takes_the_current_scn_and_rows_are_read_as_of_it(oracle_server: OracleServer) -> None:
+    login = oracle_server.login()
+    table, connector = _table(login, "MOMENT"), oracle_connector(login)
+    async with connector.keeping_snapshot([table]) as keeper:
+        number = int(keeper.taken.id.removeprefix("scn:"))
+        assert keeper.taken.position == f"SCN {number}"
+        await keeper.check()
+        # flashback is not what the wire server has, so the statement is looked at: it fails only if it names the SCN
+        login.fault(f"ora-01722 on 'MOMENT\" AS OF SCN {number}'")
+        with pytest.raises(Exception, match="ORA-01722"):
+            await read_table(connector, table, keeper.taken.id)
+        assert await read_table(connector, table, keeper.taken.id) == [("1",)]
+
+
+async def test_undo_that_is_gone_is_a_snapshot_that_is_gone_with_advice(oracle_server: OracleServer) -> None:
+    login = oracle_server.login()
+    table = _table(login, "OLD_MOMENT")
+    login.fault("ora-01555 on 'OLD_MOMENT. AS OF SCN'")
+    with pytest.raises(SnapshotGone, match="UNDO_RETENTION") as gone:
+        await read_table(oracle_connector(login), table, "scn:1000001")
+    assert gone.value.code == "ORA-01555"
+
+
+async def test_a_snapshot_of_another_database_is_gone(oracle: OracleLogin) -> None:
+    table = _table(oracle, "OTHER_MOMENT")
+    with pytest.raises(SnapshotGone):
+        await read_table(oracle_connector(oracle), table, "00000003-0000001B-1")
+
+
+async def test_who_may_not_read_the_scn_is_told_the_grants_and_the_other_way(oracle_server: OracleServer) -> None:
+    login = oracle_server.login()
+    login.fault("ora-00942 on 'current_scn'")
+    login.fault("ora-00904 on 'DBMS_FLASHBACK'")
+    with pytest.raises(AccessDenied, match=r"V_\$DATABASE.*consistency to batch"):
+        async with oracle_connector(login).keeping_snapshot([]):
+            pass
