@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -480,3 +481,13 @@ def test_arrays_lose_their_bounds_and_keep_the_kind_of_their_elements() -> None:
     assert change_all(["[0:1]={1,2}"], limit, ARRAY, native="text[]") == ['["1","2"]']
     assert change_all(["[0:1]={t,f}"], limit, ARRAY, native="boolean[]") == ["[true,false]"]
     assert change_all(["[0:0]={NaN}"], limit, ARRAY, native="numeric(5,2)[]") == ['["NaN"]']
+
+
+def test_a_value_beyond_two_limits_of_one_kind_counts_once() -> None:
+    column = column_of(Limit(kind="years", low=1, high=9999), DATE)
+    both = dataclasses.replace(column, limits=[*column.limits, Limit(kind="years", low=1000, high=9999)])
+    batch = pa.record_batch({"c": pa.array(["0000-00-00", "0900-01-01", "2024-02-29"], pa.string())})
+    assert [(found.rows, found.example) for found in violations(batch, [both])] == [
+        (1, "0000-00-00"),
+        (1, "0900-01-01"),
+    ]
