@@ -16,6 +16,8 @@ DIGITS = {8: 3, 16: 5, 24: 8, 32: 10, 64: 20}
 """Decimal digits by the bits of an integer."""
 SIGNIFICANT = {"float32": 6, "float64": 15}
 """Decimal digits that a float always keeps (FLT_DIG, DBL_DIG)."""
+MAGNITUDES = {"float32": (37, 38), "float64": (307, 308)}
+"""Digits after and before the point within which a float neither vanishes nor overflows (FLT_MIN_10_EXP …)."""
 NAME_BYTES = 63
 CHARACTERS = ("text", "char", "enum")
 ALL_FIELDS = 0x7FFF
@@ -80,7 +82,7 @@ def _into_integer(value: ValueType, existing: Column) -> Arrival | None:
         same = (value.bits, value.signed) == (target.bits, target.signed)
         wide = low <= lowest and highest <= high
         return _fits(value, existing, same=same, wide=wide, open_ended=False, limits=limits)
-    if value.kind == "decimal":
+    if value.kind == "decimal" and existing.base_type != "oid":  # it has no cast from and to numeric
         whole = value.precision is not None and value.scale <= 0
         wide = whole and (value.precision or 0) - value.scale < len(str(high)) and not value.specials
         limits.insert(0, Limit(kind="digits", precision=len(str(high)), scale=0, loud=True))
@@ -108,6 +110,8 @@ def _into_decimal(value: ValueType, existing: Column) -> Arrival | None:
         if not wide and value.precision is not None:
             wide = value.precision - value.scale <= whole and value.scale <= target.scale
         same = (value.precision, value.scale) == (target.precision, target.scale)
+        if value.specials and value.precision is None:
+            limits.insert(0, Limit(kind="finite"))  # NaN would fit, infinity has no place in numeric(p,s)
         return _fits(value, existing, same=same, wide=wide, open_ended=value.precision is None, limits=limits)
     if value.kind in SIGNIFICANT and target.precision is None:
         return _arrives(value, existing, "CONVERT", [Limit(kind="no_minus_zero")], "as the shortest decimal")
@@ -127,6 +131,8 @@ def _into_float(value: ValueType, existing: Column) -> Arrival | None:
     if value.kind == "decimal":
         digits = None if value.precision is None else value.precision - min(value.scale, 0)
         wide = digits is not None and digits <= keeps and value.scale < 30
+        below, above = MAGNITUDES[target.kind]
+        limits.insert(0, Limit(kind="digits", precision=above + below, scale=below))
         return _fits(value, existing, same=False, wide=wide, open_ended=digits is None, limits=limits)
     return None
 
