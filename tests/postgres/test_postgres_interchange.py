@@ -312,7 +312,7 @@ EXISTING: list[tuple[ValueType, str, str, list[str], list[str]]] = [
     (ValueType(kind="decimal", precision=38, scale=10), "numeric(10,2)", "LOSSY", ["digits"], ["1.1"]),
     (ValueType(kind="decimal", precision=8, scale=2), "numeric(10,2)", "CONVERT", [], ["1.10"]),
     (ValueType(kind="decimal", precision=8, scale=2), "double precision", "CONVERT", [], ["123456.78", "0.1"]),
-    (ValueType(kind="decimal"), "real", "CONVERT", ["significant"], ["0.1", "100000"]),
+    (ValueType(kind="decimal"), "real", "CONVERT", ["digits", "significant"], ["0.1", "100000"]),
     (ValueType(kind="float32"), "double precision", "CONVERT", [], ["0.1", "-0", "NaN"]),
     (ValueType(kind="float64"), "real", "LOSSY", ["float32"], ["0.5", "-0"]),
     (ValueType(kind="float64"), "numeric", "CONVERT", ["no_minus_zero"], ["1e-300", "0.1", "NaN", "Infinity"]),
