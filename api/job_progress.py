@@ -55,7 +55,10 @@ class ProgressReader:
         except (RPCError, WorkflowQueryFailedError):
             return None
         assert isinstance(answer, JobProgress)
-        return answer if answer.run == job.run else None
+        if answer.run != job.run:
+            return None
+        # Who reads that a job has ended asks for its certificate next, and that lies in the row.
+        return answer.model_copy(update={"status": job.status}) if answer.status.final else answer
 
     async def _with_tables(self, job: JobProgress) -> JobProgress:
         tables = await asyncio.gather(*(self._with_own_numbers(job.job_id, table) for table in job.tables))
