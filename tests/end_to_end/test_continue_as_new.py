@@ -46,9 +46,10 @@ def payload_sizes(message: Any) -> list[int]:
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
-        values = (
-            value.values() if field.message_type.GetOptions().map_entry else value if field.is_repeated else [value]
-        )
+        if hasattr(value, "ListFields"):
+            values = [value]
+        else:
+            values = value.values() if field.message_type.GetOptions().map_entry else value
         sizes += [size for part in values if hasattr(part, "ListFields") for size in payload_sizes(part)]
     return sizes
 
