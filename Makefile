@@ -11,7 +11,7 @@ TEST_MINUTES ?= 45
 
 .DEFAULT_GOAL := help
 # Databases that come from Debian rather than PyPI. The packages hold programs; tests start private servers from them.
-SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils
+SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils postgresql
 
 .PHONY: help setup servers demo up check test conformance format requirements clean
 
@@ -34,12 +34,13 @@ check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
 	$(BIN)/pytest -q tests/unit
 
 servers: ## install the database servers that tests start, where they are missing (Debian, as root)
-	@if test -x /usr/sbin/mariadbd && test -x /usr/sbin/firebird && command -v mariadb >/dev/null; then exit 0; fi; \
+	@if test -x /usr/sbin/mariadbd && test -x /usr/sbin/firebird && test -d /usr/lib/postgresql \
+	  && command -v mariadb >/dev/null; then exit 0; fi; \
 	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	  echo "Installing $(SERVERS)"; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 	    apt-get -qq install -y --no-install-recommends $(SERVERS) >/dev/null; \
-	else echo "MariaDB and Firebird are missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
+	else echo "MariaDB, Firebird or PostgreSQL is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
 
 test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(BIN)/pytest -q --ignore=tests/unit

@@ -41,20 +41,7 @@ class ColumnRoute(Model):
     destination: str
     source_type: str
     destination_type: str
-    form: Literal[
-        "native",
-        "text",
-        "output",
-        "decimal",
-        "json",
-        "float32",
-        "float64",
-        "int8send",
-        "time_send",
-        "timestamp_send",
-        "timestamptz_send",
-        "pg_lsn_send",
-    ] = "native"
+    form: str = "native"
     """How the digest sees it: `native` by the server's record hash, `…send` by the bytes of that function of
     PostgreSQL, else by text of that class."""
     verdict: Verdict = "EXACT"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,10 +27,12 @@ pytest_plugins = ["connectors.conformance.outcomes"]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A real PostgreSQL 18 on loopback, gone when the test session ends."""
+    """A real PostgreSQL on loopback, gone when the test session ends: 18, or the release whose folder of programs
+    STERNA_TEST_POSTGRES names."""
+    programs = os.environ.get("STERNA_TEST_POSTGRES")
     with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
         Path(folder).chmod(0o755)
-        server = PostgresServer(Path(folder) / "postgres")
+        server = PostgresServer(Path(folder) / "postgres", binaries=Path(programs) if programs else None)
         server.start()
         try:
             yield server

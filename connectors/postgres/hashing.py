@@ -4,6 +4,8 @@ A type's hash promises only that what `=` calls equal hashes alike: 1.10 and 1.1
 arrays of other bounds. It may promise less: `hash_numeric_extended` leaves out the sign and gives NaN the 0 that
 `hash_record_extended` gives NULL; `hashint8extended`, which timestamps, time and pg_lsn use too, folds to 32 bits, so
 that -1 and 4294967295 hash alike; enums are hashed by object id. Such columns are hashed by their bytes or their text.
+
+Only functions that every supported server has (PostgreSQL 14 and newer): both ends must speak of the same sum.
 """
 
 from __future__ import annotations
@@ -13,17 +15,22 @@ from connectors.postgres import interchange
 from connectors.postgres.sql import identifier
 from core.schema import Column
 
-RECORD_HASH = "postgres-record-hash-64/3"
+RECORD_HASH = "postgres-record-hash-64/4"
 
 # Equality of these types is identity of the stored value; their hash takes in all of it, is the same on every server
 # and is not the 0 of NULL for 0, false or the empty string.
 NUMBER_TYPES = ("bool", "int2", "int4", "oid", "date")
 TEXT_TYPES = ("text", "varchar", "name", "bytea", "uuid", "macaddr", "macaddr8")
 IDENTITY_TYPES = frozenset((*NUMBER_TYPES, *TEXT_TYPES))
-# Function by type that gives the stored 64 bits: half the cost of the text, and hash_any takes in all of them.
+# Function by type that gives the whole stored value as bytes (of numeric sign and scale too, of an interval its three
+# parts): a fraction of the cost of the text, and hash_any takes in all of them.
 SEND_FUNCTIONS = {
     "int8": "int8send",
+    "numeric": "numeric_send",
+    "bpchar": "bpcharsend",
+    "interval": "interval_send",
     "time": "time_send",
+    "timetz": "timetz_send",
     "timestamp": "timestamp_send",
     "timestamptz": "timestamptz_send",
     "pg_lsn": "pg_lsn_send",
@@ -86,8 +93,9 @@ def row_hash(proof: DigestMethod) -> str:
     values = [expression(column) for column in proof.columns]
     if proof.algorithm == RECORD_HASH:
         # The record hash is linear in its columns' hashes (31 * before + next, as in hash_array_extended), so sums of
-        # it do not change when two rows swap values. Hashed once more it is not linear.
-        return f"hashbyteaextended(int8send(hash_record_extended(ROW({', '.join(values)}), 0)), 0)"
+        # it do not change when two rows swap values. As the seed of one more hash, which takes in all 64 bits of it
+        # (hash_bytes_uint32_extended), it is not linear.
+        return f"hashint4extended(0, hash_record_extended(ROW({', '.join(values)}), 0))"
     if proof.algorithm == CANONICAL_DIGEST:
         pieces = " || ".join(f"coalesce(octet_length({value}) || ':' || {value}, '~')" for value in values)
         return f"('x' || substr(md5({pieces}), 18, 15))::bit(60)::bigint"

