@@ -13,7 +13,10 @@ TEST_MINUTES ?= 45
 # Databases that come from Debian rather than PyPI. The packages hold programs; tests start private servers from them.
 SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils postgresql
 
-.PHONY: help setup servers demo up check test conformance format requirements clean
+# Peers that come from Debian; those from PyPI get virtual environments under var/bench/.
+PEERS := pgloader pgcopydb
+
+.PHONY: help setup servers demo up check test conformance bench format requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +50,12 @@ test: check servers ## check, then every other test on real servers (TEST_MINUTE
 
 conformance: $(INSTALLED) servers ## the conformance suite of one connector (CONNECTOR=mysql), of all without
 	$(BIN)/pytest -q tests/conformance/test_suite.py $(if $(CONNECTOR),-k $(CONNECTOR))
+
+bench: $(INSTALLED) servers ## Sterna beside the bare databases and other tools (BENCH="--help" for choices)
+	@if test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  ! { command -v pgloader && command -v pgcopydb; } >/dev/null; then echo "Installing $(PEERS)"; \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null || true; fi
+	$(BIN)/python -m bench $(BENCH)
 
 format: $(INSTALLED) ## write the one formatting
 	$(BIN)/ruff check --quiet --fix $(CODE)

@@ -1,1 +1,1 @@
-"""Benchmarks: ratios within one run, never timed assertions."""
+"""Benchmarks: `make bench` beside the bare databases and other tools; single comparisons beside it."""
