@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.heartbeat import beat, beating
+from activities.heartbeat import Beats, beating
 from connectors.base import ReadsRows, capability
 from core.errors import DataRejected
 from core.models import CountInput, ExtractInput, StagedBatch, StagedBatches
@@ -46,14 +46,12 @@ class ExtractActivities:
         label = f"extract {route.source_table} {given.span.first}"
         reader = capability(self._connections.connector(route.source, label), ReadsRows)
         staged = []
-        # Beats by the clock too: a selective whereClause may send nothing for long.
-        async with beating(), reader.reading(given.snapshot.id if given.snapshot else None) as session:
+        async with beating() as beat, reader.reading(given.snapshot.id if given.snapshot else None) as session:
             for number in range(given.span.first, given.span.first + given.span.count):
                 try:
-                    staged.append(await self._extract_batch(session, route, given, number))
+                    staged.append(await self._extract_batch(session, route, given, number, beat))
                 except DataRejected as error:
                     raise self._refused_values.keep(route, number, error) from None
-                beat(staged[-1].bytes)
         return StagedBatches(batches=staged, seconds=time.monotonic() - started)
 
     @activity.defn
@@ -65,7 +63,7 @@ class ExtractActivities:
             return await session.count(self._routes.selection(route))
 
     async def _extract_batch(
-        self, session: RowReader, route: TableRoute, given: ExtractInput, number: int
+        self, session: RowReader, route: TableRoute, given: ExtractInput, number: int, beat: Beats
     ) -> StagedBatch:
         selection, rows = self._routes.selection(route), route.plan.range_of(number)
         reference = self._routes.staged(route, given.load, number, route.path)

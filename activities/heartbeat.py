@@ -1,4 +1,4 @@
-"""Heartbeats: on progress where rows move, and by the clock where a database may be silent for long."""
+"""Heartbeats: by the clock, with what has moved."""
 
 from __future__ import annotations
 
@@ -11,26 +11,32 @@ from temporalio import activity
 BEAT_SECONDS = 2.0
 
 
-def beat(moved_bytes: int = 0) -> None:
-    """Tells Temporal that this activity moves; the answer carries pause and cancel."""
-    activity.heartbeat(moved_bytes)
+class Beats:
+    """Adds up what an activity moves. Called for every piece: a heartbeat for each would cost more than the piece."""
+
+    def __init__(self) -> None:
+        self.moved_bytes = 0
+
+    def __call__(self, moved_bytes: int) -> None:
+        self.moved_bytes += moved_bytes
 
 
 @asynccontextmanager
-async def beating() -> AsyncIterator[None]:
-    """Beats by the clock while the block works with a database: an index build, a digest, a selective whereClause or
-    somebody's lock show no progress for long.
+async def beating() -> AsyncIterator[Beats]:
+    """Tells Temporal every two seconds that the block works, and what has moved; the answers carry pause and cancel.
 
+    By the clock: an index build, a digest, a selective whereClause or somebody's lock show no progress for long.
     A dead connection ends the statement by TCP keepalive, so the beat cannot hide a wedged session for ever.
     """
-    task = asyncio.create_task(_beat_forever())
+    beats = Beats()
+    task = asyncio.create_task(_beat_forever(beats))
     try:
-        yield
+        yield beats
     finally:
         task.cancel()
 
 
-async def _beat_forever() -> None:
+async def _beat_forever(beats: Beats) -> None:
     while True:
-        activity.heartbeat()
+        activity.heartbeat(beats.moved_bytes)
         await asyncio.sleep(BEAT_SECONDS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.heartbeat import beat, beating
+from activities.heartbeat import Beats, beating
 from connectors.base import WritesRows, capability
 from connectors.contract import LedgerEntry, LoadBeginning
 from core.changed_values import Changed, add_changed
@@ -59,9 +59,9 @@ class LoadActivities:
         route = self._routes.read(given.route)
         total, changed, moved, repeated = Digest(), Changed(), 0, 0
         for batch in given.batches:
-            async with beating():  # a trigger or a lock of someone else may hold up the server for long
+            async with beating() as beat:
                 try:
-                    loaded = await self._load_batch(route, given.load, batch)
+                    loaded = await self._load_batch(route, given.load, batch, beat)
                 except DataRejected as error:
                     raise await self._refused_values.explain(route, batch, self._staging, error) from None
             self._staging.delete(batch.staged)
@@ -69,12 +69,11 @@ class LoadActivities:
             changed = add_changed(changed, batch.changed)
             moved += batch.bytes
             repeated += loaded.repeated
-            beat()
         return LoadedBatches(
             digest=total, bytes=moved, repeated=repeated, seconds=time.monotonic() - started, changed=changed
         )
 
-    async def _load_batch(self, route: TableRoute, load: int, batch: StagedBatch) -> Loaded:
+    async def _load_batch(self, route: TableRoute, load: int, batch: StagedBatch, beat: Beats) -> Loaded:
         writer = self._writer(route, f"load {route.destination_table} {batch.number}")
         entry = LedgerEntry(route.job_id, route.table_id, load, batch.number, batch.digest)
         target = self._routes.target(route)

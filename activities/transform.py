@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.heartbeat import beat
+from activities.heartbeat import Beats, beating
 from core.changed_values import Changed, add_changed
 from core.errors import DataRejected, Defect
 from core.models import StagedBatch, StagedBatches, TransformInput
@@ -44,10 +44,13 @@ class TransformActivities:
         started = time.monotonic()
         route = self._routes.read(given.route)
         change = self._row_changes.of(route, digests=given.digests)
-        staged = [await self._transform_batch(route, given.load, batch, change) for batch in given.batches]
+        async with beating() as beat:
+            staged = [await self._transform_batch(route, given.load, batch, change, beat) for batch in given.batches]
         return StagedBatches(batches=staged, seconds=time.monotonic() - started)
 
-    async def _transform_batch(self, route: TableRoute, load: int, batch: StagedBatch, change: Change) -> StagedBatch:
+    async def _transform_batch(
+        self, route: TableRoute, load: int, batch: StagedBatch, change: Change, beat: Beats
+    ) -> StagedBatch:
         reference = self._routes.staged(route, load, batch.number, "transformed")
         digest, changed = Digest(), Changed()
         with self._staging.writing(reference) as staged:

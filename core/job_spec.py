@@ -153,7 +153,7 @@ class JobOptions(Request):
     parallel_tables: int = Field(default=4, ge=1, le=64)
     """Tables at once."""
     parallel_batches: int = Field(default=4, ge=1, le=64)
-    """Batches of one table in flight."""
+    """Batches of one table at once in each stage."""
     consistency: Literal["snapshot", "batch"] = "snapshot"
     """snapshot: all tables as of one moment; batch: each batch as of its own reading."""
     validation: Literal["none", "count", "checksum"] = "checksum"

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Activities at once in one load worker, DDL included."""
     validate_slots: int = Field(default=2, ge=1)
     """Activities at once in one validate worker."""
+    preload: list[str] = ["POSTGRES"]
+    """Connectors that workers import while they start rather than in their first job, as a JSON list of types."""
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a worker that is told to stop lets its activities run on."""
     log_level: str = "INFO"

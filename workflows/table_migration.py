@@ -36,6 +36,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.table_report import describe, estimate
 
 
+BATCHES_IN_FLIGHT = 2
+"""Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More
+would only lie in staging."""
 MOST_COPIES = 10
 """A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
 
@@ -54,6 +57,9 @@ class TableMigration:
         self.gate = StageGate(closed=run.paused)
         self.stage = "waiting"
         self._left_over = list(run.unfinished)
+        self._stages = {
+            stage: asyncio.Semaphore(run.options.parallel_batches) for stage in ("extract", "transform", "load")
+        }
 
     @workflow.run
     async def run(self, run: TableRun) -> TableResult:
@@ -96,11 +102,10 @@ class TableMigration:
 
     async def _copy(self) -> None:
         """All rows of one moment into one load; starts over where the moment is lost."""
-        window = BoundedWindow(self.state.options.parallel_batches)
+        window = BoundedWindow(BATCHES_IN_FLIGHT * self.state.options.parallel_batches)
         try:
             await self._begin_load()
             await self._move_batches(window)
-            await self._count_source()
             self.state.source_read = True
         except SnapshotReplaced:
             await window.abandon()
@@ -135,6 +140,7 @@ class TableMigration:
                 await window.drain()
                 self._check_snapshot()
                 await self._continue_as_new()
+        await window.submit(self._count_source())
         await window.drain()
         self._check_snapshot()
 
@@ -155,10 +161,13 @@ class TableMigration:
     async def _move(self, span: BatchSpan) -> None:
         while True:
             try:
-                staged = await self._extract(span)
+                async with self._stages["extract"]:
+                    staged = await self._extract(span)
                 if self.state.entry.arrow:
-                    staged = await self._transform(span, staged)
-                await self._load(span, staged)
+                    async with self._stages["transform"]:
+                        staged = await self._transform(span, staged)
+                async with self._stages["load"]:
+                    await self._load(span, staged)
                 return
             except ActivityError as error:
                 if outcomes.kind(error) != "StagedBatchGone":
@@ -210,7 +219,6 @@ class TableMigration:
     async def _count_source(self) -> None:
         if self.state.options.validation == "none":
             return
-        self._show("counting the source's rows")
         given = CountInput(route=self.state.entry.route, snapshot=self.state.snapshot)
         options = self._work("extract", f"count the rows of {self.state.entry.name}")
         self.state.counted_rows = await self.gate.run(

@@ -158,7 +158,25 @@ async def test_a_staged_batch_that_is_gone_is_extracted_again(stand_ins: StandIn
     assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 6}}
 
 
-async def test_no_more_batches_are_in_flight_than_the_job_allows(stand_ins: StandIns) -> None:
+async def test_batches_are_extracted_while_others_are_loaded_but_not_too_far_ahead(stand_ins: StandIns) -> None:
+    held = asyncio.Event()
+
+    async def hold(given: Any) -> None:
+        await held.wait()
+
+    stand_ins.hooks["load_batches"] = hold
+    async with stand_ins.serving():
+        table = await start(stand_ins)
+        await until(lambda: len(extracted(stand_ins)) == 4)
+        await until(lambda: len(stand_ins.of("load_batches")) == 2)
+        await asyncio.sleep(0.5)
+        assert (len(extracted(stand_ins)), len(stand_ins.of("load_batches"))) == (4, 2)
+        held.set()
+        result = await asyncio.wait_for(table.result(), SECONDS)
+    assert (result.status, result.rows) == (TableStatus.COMPLETED, 6)
+
+
+async def test_no_stage_takes_more_batches_at_once_than_the_job_allows(stand_ins: StandIns) -> None:
     now, most = 0, 0
 
     async def count(given: Any) -> None:
