@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
 )
 
 MARKS = {"passed": "yes", "skipped": "–", "xfailed": "gap", "failed": "NO"}
+CASE = "conformance"
 WORST_FIRST = ("NO", "gap", "yes", "–")
 
 
@@ -20,20 +21,21 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.marks: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self._of: dict[str, tuple[str, str]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Remembers which test belongs to which behaviour and connector."""
+        """Marks each test with its behaviour and connector; the mark travels with its report, from other processes too
+        (pytest-xdist)."""
         for item in items:
             harness = getattr(getattr(item, "cls", None), "harness_type", None)
             if harness is not None and isinstance(item, pytest.Function):
-                self._of[item.nodeid] = (item.originalname.removeprefix("test_"), harness.type_name)
+                item.user_properties.append((CASE, [item.originalname.removeprefix("test_"), harness.type_name]))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps the outcome of the call, or of what went wrong around it."""
-        if report.nodeid not in self._of or (report.when != "call" and report.passed):
+        case = dict(report.user_properties).get(CASE)
+        if not isinstance(case, list) or (report.when != "call" and report.passed):
             return
-        behaviour, connector = self._of[report.nodeid]
+        behaviour, connector = case
         outcome = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
         self.marks[behaviour][connector].add(MARKS[outcome])
 
