@@ -12,7 +12,7 @@ from connectors.contract import CANONICAL_DIGEST, CSV_INTERCHANGE
 from core.job_spec import JobOptions
 from core.limit_words import beyond, change
 from core.route import ColumnRoute
-from core.schema import Capabilities, Column, TableDdl, TableName, TableSchema
+from core.schema import Capabilities, Column, ForeignKey, TableDdl, TableName, TableSchema
 from core.value_type import Arrival, Limit, ValueType
 
 ANY_TEXT = ("text", "char", "other")
@@ -69,7 +69,7 @@ class InterchangeColumns(PlansColumns):
         again, its identities set past the data; nothing is added."""
         schema, table = shaped_schema(draft, shaped), draft.table
         if table.existing is not None:
-            return self._completion(draft, schema, table.existing)
+            return self._completion(draft, schema, table.existing, others)
         return self._creator.table_ddl(schema, table.destination_name, draft.renames, *_renames(draft, schema, others))
 
     def _shape(self, draft: Draft) -> list[Column]:
@@ -151,7 +151,20 @@ class InterchangeColumns(PlansColumns):
                     warnings.append(
                         f"{column.label}: a value that {beyond(limit)} is changed and counted: {change(limit)}"
                     )
-        return [*warnings, *self._collations(draft, judged)]
+        return [*warnings, *self._collations(draft, judged), *self._staying_foreign_keys(draft)]
+
+    def _staying_foreign_keys(self, draft: Draft) -> list[str]:
+        """Foreign keys of the existing table that are enforced while rows come in, because they cannot be built again
+        as they are."""
+        existing = draft.table.existing
+        if existing is None or not self._options.create_tables or not self._destination_can.enforces_keys:
+            return []
+        return [
+            f"foreign key {key.name} of {existing.name} stays while rows are loaded, because it could not be built "
+            f"again as it is: rows that come before those of {key.referenced} are refused"
+            for key in existing.foreign_keys
+            if self._restated(existing, [key]).not_carried
+        ]
 
     def _collations(self, draft: Draft, judged: Sequence[_Judged]) -> list[str]:
         """Existing key columns whose collation may take for equal what the source tells apart."""
@@ -169,30 +182,50 @@ class InterchangeColumns(PlansColumns):
                 )
         return warnings
 
-    def _completion(self, draft: Draft, schema: TableSchema, existing: TableSchema) -> TableDdl:
-        own_names = {column.name: column.name for column in existing.columns}
-        own = self._creator.table_ddl(existing, existing.name, own_names, {}, {})
+    def _completion(
+        self, draft: Draft, schema: TableSchema, existing: TableSchema, others: Sequence[Draft]
+    ) -> TableDdl:
+        own = self._own_foreign_keys(existing)
         counted = {column.name for column in existing.columns if column.identity is not None}
         counted |= {sequence.column for sequence in existing.sequences}
         renames = draft.renames
         advanced = schema.model_copy(
             update={"sequences": [known for known in schema.sequences if renames.get(known.column) in counted]}
         )
-        made = self._creator.table_ddl(advanced, draft.table.destination_name, renames, *_renames(draft, schema, []))
+        made = self._creator.table_ddl(
+            advanced, draft.table.destination_name, renames, *_renames(draft, schema, others)
+        )
         return TableDdl(
             table=existing.name, foreign_keys=own.foreign_keys, sequences=made.sequences, not_carried=made.not_carried
         )
+
+    def _own_foreign_keys(self, existing: TableSchema) -> TableDdl:
+        """DDL of an existing table whose foreign keys are those that can be built again just as they stand."""
+        keys = [key for key in existing.foreign_keys if not self._restated(existing, [key]).not_carried]
+        return self._restated(existing, keys)
+
+    def _restated(self, existing: TableSchema, keys: Sequence[ForeignKey]) -> TableDdl:
+        alone = existing.model_copy(
+            update={"foreign_keys": list(keys), "checks": [], "indexes": [], "unique_keys": [], "not_carried": []}
+        )
+        columns = {key.referenced: {name: name for name in key.referenced_columns} for key in keys}
+        own_names = {column.name: column.name for column in existing.columns}
+        made = self._creator.table_ddl(
+            alone, existing.name, own_names, {key.referenced: key.referenced for key in keys}, columns
+        )
+        lost = [item for item in made.not_carried if "foreign key" in item.kind]
+        return made.model_copy(update={"not_carried": lost})
 
 
 def _renames(
     draft: Draft, schema: TableSchema, others: Sequence[Draft]
 ) -> tuple[dict[TableName, TableName], dict[TableName, dict[str, str]]]:
-    """What the job's tables and their columns are called, and those that its foreign keys name beyond the job."""
+    """What the job's tables and their columns are called, and those that its foreign keys name beyond the job, where
+    the destination has them."""
     naming = draft.naming
-    tables = {key.referenced: naming.carried_table(key.referenced) for key in schema.foreign_keys}
-    columns = {
-        key.referenced: {name: naming.carried(name) for name in key.referenced_columns} for key in schema.foreign_keys
-    }
+    beyond_job = [key for key in schema.foreign_keys if key.referenced in draft.table.beyond_job]
+    tables = {key.referenced: naming.carried_table(key.referenced) for key in beyond_job}
+    columns = {key.referenced: {name: naming.carried(name) for name in key.referenced_columns} for key in beyond_job}
     tables |= {other.table.source.name: other.table.destination_name for other in others}
     columns |= {other.table.source.name: other.renames for other in others}
     return tables, columns

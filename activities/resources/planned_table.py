@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +25,8 @@ class PlannedTable:
     source: TableSchema
     destination_name: TableName
     existing: TableSchema | None
+    beyond_job: Set[TableName] = frozenset()
+    """Tables of the source that its foreign keys name, that the job does not move and the destination has."""
 
     @property
     def label(self) -> str:

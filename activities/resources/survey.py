@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from activities.resources.connections import Connections
@@ -36,6 +36,8 @@ class FoundTable:
     existing: TableSchema | None
     shared: bool
     """Another table of the job goes to the same destination."""
+    beyond_job: Set[TableName] = frozenset()
+    """As in PlannedTable."""
 
     def check(self, create_tables: bool) -> PlannedTable:
         """The table, where it can be planned. Raises NotFound, InvalidConfiguration."""
@@ -54,7 +56,7 @@ class FoundTable:
                 f"the destination has no table {self.arrival}",
                 remedy='Create it, or set "createTables": true in options',
             )
-        return PlannedTable(self.table_id, self.spec, self.source, self.arrival, self.existing)
+        return PlannedTable(self.table_id, self.spec, self.source, self.arrival, self.existing, self.beyond_job)
 
     def park(self, error: Parks) -> ParkedTable:
         """The table with the reason why it cannot be planned."""
@@ -136,6 +138,7 @@ class Survey:
         }
         schemas = await capability(source, ReadsRows).describe_tables([pair[0] for pair in names.values()])
         existing = await capability(destination, ReadsRows).describe_tables([pair[1] for pair in names.values()])
+        beyond_job = await self._find_beyond_job(destination, naming, schemas)
         arrivals = Counter(naming.identity(arrival) for _, arrival in names.values())
         return [
             FoundTable(
@@ -146,9 +149,28 @@ class Survey:
                 schemas.get(origin),
                 existing.get(arrival),
                 arrivals[naming.identity(arrival)] > 1,
+                beyond_job,
             )
             for (table_id, spec), (origin, arrival) in zip(tables.items(), names.values(), strict=True)
         ]
+
+    async def _find_beyond_job(
+        self, destination: Connector, naming: Naming, schemas: Mapping[TableName, TableSchema]
+    ) -> Set[TableName]:
+        """Tables that foreign keys name, that the job does not move, and that the destination has with the columns
+        that are named."""
+        keys = [key for schema in schemas.values() for key in schema.foreign_keys if key.referenced not in schemas]
+        if naming.keeps_native_text or not keys:
+            return frozenset()
+        carried = {key.referenced: naming.carried_table(key.referenced) for key in keys}
+        found = await capability(destination, ReadsRows).describe_tables(sorted(set(carried.values()), key=str))
+        lacking = {
+            key.referenced
+            for key in keys
+            for name in key.referenced_columns
+            if (table := found.get(carried[key.referenced])) is None or table.column(naming.carried(name)) is None
+        }
+        return set(carried) - lacking
 
     def _connector(self, job: JobSpec, side: str) -> Connector:
         connection = job.source if side == "source" else job.destination

@@ -159,7 +159,7 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
     async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
         """See CreatesTables."""
         async with self.open_session("creating tables") as session:
-            return await create.create(session, tables)
+            return await create.create(session, tables, self.describe_tables)
 
     async def drop_foreign_keys(self, keys: Sequence[Statement]) -> list[str]:
         """See CreatesTables."""
@@ -172,7 +172,7 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
         """See CreatesTables."""
         if self.capabilities.single_process_writer:
             parallel = 1
-        await create.build(lambda: self.open_session("building"), statements, parallel)
+        await create.build(lambda: self.open_session("building"), statements, parallel, self.describe_tables)
 
     def arrival(self, column: Column, existing: Column | None, *, key: bool) -> Arrival:
         """See WritesRows."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from connectors.sql.errors import doing
 from connectors.sql.session import ObjectExists, SqlSession
-from core.errors import NotFound, Parks
-from core.schema import Statement, TableDdl
+from connectors.sql.standing import QUOTED, made_by, stands
+from core.errors import InvalidConfiguration, NotFound, Parks
+from core.schema import Statement, TableDdl, TableName, TableSchema
 
-QUOTED = r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)'
+DescribeTables = Callable[[Sequence[TableName]], Awaitable[Mapping[TableName, TableSchema]]]
 ADD_FOREIGN_KEY = re.compile(
     rf"(?P<table>ALTER TABLE {QUOTED}(?:\.{QUOTED})?) ADD CONSTRAINT (?P<name>{QUOTED}) FOREIGN KEY "
 )
 
 
-async def create(session: SqlSession, tables: Sequence[TableDdl]) -> dict[int, str]:
+async def create(session: SqlSession, tables: Sequence[TableDdl], describe: DescribeTables) -> dict[int, str]:
     """Schemas and tables that are missing; what exists is left alone, whatever it looks like.
 
     Statements commit one by one where the database has no transactional DDL, so all of a table's statements are run
@@ -29,7 +30,8 @@ async def create(session: SqlSession, tables: Sequence[TableDdl]) -> dict[int, s
     for position, ddl in enumerate(tables):
         try:
             for statement in (*ddl.schemas, *ddl.tables):
-                await run(session, statement)
+                if not await run(session, statement):
+                    await _check_standing(statement, describe)
         except Parks as error:
             reasons[position] = str(error)
     return reasons
@@ -39,14 +41,18 @@ async def build(
     open_session: Callable[[], AbstractAsyncContextManager[SqlSession]],
     statements: Sequence[Statement],
     parallel: int,
+    describe: DescribeTables,
 ) -> None:
     """Post-load DDL, at most `parallel` statements at once, each in a session of its own. When one fails the others
-    still run, then its error is raised."""
+    still run, then its error is raised: InvalidConfiguration where the name belongs to something else."""
     slots = asyncio.Semaphore(max(parallel, 1))
 
     async def run_alone(statement: Statement) -> None:
-        async with slots, open_session() as session:
-            await run(session, statement)
+        async with slots:
+            async with open_session() as session:
+                made = await run(session, statement)
+            if not made:
+                await _check_standing(statement, describe)
 
     outcomes = await asyncio.gather(*map(run_alone, statements), return_exceptions=True)
     for outcome in outcomes:
@@ -70,10 +76,24 @@ async def drop_foreign_keys(session: SqlSession, keys: Sequence[Statement]) -> l
     return dropped
 
 
-async def run(session: SqlSession, statement: Statement) -> None:
-    """One statement; what it would create may exist."""
+async def run(session: SqlSession, statement: Statement) -> bool:
+    """One statement. False: something has the name of what it would create."""
     with doing(f"building {statement.purpose}"):
         try:
             await session.execute(statement.sql)
         except ObjectExists:
-            return
+            return False
+    return True
+
+
+async def _check_standing(statement: Statement, describe: DescribeTables) -> None:
+    """Raises InvalidConfiguration where what the statement would make does not stand on its table."""
+    made = made_by(statement)
+    if made is None:
+        return
+    found = await describe([made.table])
+    if not stands(made, next(iter(found.values()), None)):
+        raise InvalidConfiguration(
+            f"building {statement.purpose}: the name {made.name} belongs to something else at the destination",
+            remedy="Rename or drop what has the name there, then retry",
+        )

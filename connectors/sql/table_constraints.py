@@ -182,7 +182,7 @@ def _check(shape: TableShape, check: Check, moving: Set[str]) -> Constraint | No
 
 
 def foreign_keys(shape: TableShape) -> Iterator[Constraint]:
-    """Foreign keys to tables of the job."""
+    """Foreign keys to tables that the destination has or gets."""
     for key in shape.source.foreign_keys:
         reason = _no_reference(shape, key)
         if reason is not None:
@@ -196,7 +196,7 @@ def _no_reference(shape: TableShape, key: ForeignKey) -> str | None:
         return "the destination has no foreign keys that can be added"
     referenced = shape.column_renames.get(key.referenced)
     if key.referenced not in shape.table_renames or referenced is None:
-        return f"it refers to {key.referenced}, which is no table of the job"
+        return f"it refers to {key.referenced}, which is neither a table of the job nor found at the destination"
     lost = [name for name in key.referenced_columns if name not in referenced]
     if lost:
         return f"it needs columns that are not carried: {', '.join(f'{key.referenced}.{name}' for name in lost)}"

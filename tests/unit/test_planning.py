@@ -114,13 +114,14 @@ def plan(
     *,
     existing: TableSchema | None = None,
     source_can: Capabilities = LOWER,
+    beyond_job: frozenset[TableName] = frozenset(),
     **options: Any,
 ) -> TableRoute:
     job = job_of({"sourceSchema": source.name.schema_name, "sourceTable": source.name.name, **(table or {})}, **options)
     assert isinstance(job.tables, list)
     planner = RoutePlanner("job", 1, job, Database(source_can, "public"), destination, bind_chain)
     spec = job.tables[0]
-    planned = PlannedTable("1", spec, source, planner.naming.destination_table(spec), existing)
+    planned = PlannedTable("1", spec, source, planner.naming.destination_table(spec), existing, beyond_job)
     draft = planner.draft(planned)
     return planner.route(draft, PLAN, [draft])
 
@@ -207,6 +208,8 @@ def test_columns_of_keys_are_announced_as_such() -> None:
         "D": True,
         "E": False,
     }
+    assert [known.sql for known in route.ddl.foreign_keys] == ["REFERENCES public.o (Id)"], "not found: the name stays"
+    route = plan(table, destination, beyond_job=frozenset([orders]))
     assert [known.sql for known in route.ddl.foreign_keys] == ["REFERENCES APP.O (Id)"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from connectors.sql.ranges import integer_key, plan_key_ranges
 from connectors.sql.session import ObjectExists
 from connectors.sqlite.dialect import SqliteDialect
 from core.errors import AccessDenied, Defect, InvalidConfiguration, NotFound
-from core.schema import Column, Key, KeyRange, Statement, TableDdl, TableName, TableSchema
+from core.schema import Column, Index, Key, KeyRange, Statement, TableDdl, TableName, TableSchema
 from core.value_type import ValueType
 
 NAME = TableName(schema_name="", name="t")
@@ -126,6 +127,11 @@ async def test_an_empty_table_or_a_key_of_other_things_is_one_batch() -> None:
         assert plan.batches == 1
 
 
+async def nothing(names: Sequence[TableName]) -> dict[TableName, TableSchema]:
+    """A catalog without any table."""
+    return {}
+
+
 async def test_creation_goes_on_beside_what_exists_and_names_what_an_operator_must_mend() -> None:
     ddl = TableDdl(
         table=NAME,
@@ -133,10 +139,10 @@ async def test_creation_goes_on_beside_what_exists_and_names_what_an_operator_mu
         tables=[Statement(sql="TABLE t", purpose="table t"), Statement(sql="IDENTITY i", purpose="identity i")],
     )
     session: Any = Told(SCHEMA=ObjectExists(), TABLE=ObjectExists())
-    assert await create(session, [ddl]) == {}
+    assert await create(session, [ddl], nothing) == {}
     assert session.said == ["SCHEMA s", "TABLE t", "IDENTITY i"]
     session = Told(TABLE=AccessDenied("no right to create tables"))
-    assert await create(session, [ddl, ddl.model_copy(update={"tables": []})]) == {
+    assert await create(session, [ddl, ddl.model_copy(update={"tables": []})], nothing) == {
         0: "building table t: no right to create tables"
     }
 
@@ -145,9 +151,50 @@ async def test_when_one_statement_fails_the_others_are_still_built() -> None:
     session: Any = Told(FIRST=AccessDenied("no"), SECOND=ObjectExists())
     statements = [Statement(sql=f"{word} x", purpose=word) for word in ("FIRST", "SECOND", "THIRD")]
     with pytest.raises(AccessDenied, match="building FIRST: no"):
-        await build(lambda: session, statements, 2)
+        await build(lambda: session, statements, 2, nothing)
     assert session.said.count("closed") == 3
     assert "THIRD x" in session.said
+
+
+OTHERS = Key(name="t_old_u", columns=["b"], definition="")
+OWN = Key(name="t_u", columns=["a", "b"], definition="")
+UNIQUE = 'ALTER TABLE "s"."t" ADD CONSTRAINT "t_u" UNIQUE ("a", "b")'
+INDEX = "CREATE UNIQUE INDEX `t_i` ON `s`.`t` USING btree (`a`(10), `b` DESC)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "standing", "built"),
+    [
+        (UNIQUE, {"unique_keys": [OWN]}, True),
+        (UNIQUE, {"unique_keys": [OWN.model_copy(update={"name": "named_by_the_database"})]}, True),
+        (UNIQUE, {"unique_keys": [OTHERS]}, False),
+        (UNIQUE, {"indexes": [Index(name="t_u", columns=["a", "b"], definition="", unique=False)]}, False),
+        (INDEX, {"indexes": [Index(name="T_I", columns=["a", "b"], definition="", unique=True)]}, True),
+        (INDEX, {"unique_keys": [OWN]}, True),
+        (INDEX, {}, False),
+        ('ALTER TABLE "t" ADD CONSTRAINT "t_pkey" PRIMARY KEY ("a")', {"primary_key": OTHERS}, False),
+        ('CREATE TABLE "t" (a int)', {}, True),
+        ('CREATE TABLE "t" (a int)', None, False),
+    ],
+)
+async def test_a_name_that_belongs_to_something_else_is_not_taken_for_what_was_built(
+    sql: str, standing: dict[str, Any] | None, built: bool
+) -> None:
+    asked = []
+
+    async def catalog(names: Sequence[TableName]) -> dict[TableName, TableSchema]:
+        asked.extend(names)
+        return {} if standing is None else {NAME: TableSchema(dialect="low", name=NAME, columns=[], **standing)}
+
+    statement = Statement(sql=sql, purpose="it")
+    session: Any = Told(ALTER=ObjectExists(), CREATE=ObjectExists())
+    work = build(lambda: session, [statement], 1, catalog)
+    if built:
+        await work
+    else:
+        with pytest.raises(InvalidConfiguration, match=r"building it: the name .* belongs to something else"):
+            await work
+    assert [name.name for name in asked] == ["t"]
 
 
 async def test_foreign_keys_are_dropped_by_name_where_they_stand() -> None:
