@@ -110,4 +110,5 @@ class ValidateActivities:
         if given.mode == "none":
             return "not validated"
         by = "checksum" if given.mode == "checksum" else "row count"
-        return f"{found.rows if found else 0} rows proved by {by}"
+        moment = "" if given.snapshot is not None else ", each batch as of its own reading"
+        return f"{found.rows if found else 0} rows proved by {by}{moment}"

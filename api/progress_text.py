@@ -75,9 +75,10 @@ def remaining_seconds(progress: JobProgress) -> float | None:
 
 
 def describe_table(table: TableProgress) -> str:
-    """What a table is doing: `loading`, `COMPLETED, proved`, `PARKED: reason`."""
+    """What a table is doing: `loading`, `COMPLETED, proved`, `COMPLETED, not proved: reason`, `PARKED: reason`."""
     if table.status is TableStatus.COMPLETED:
-        return "COMPLETED, proved" if table.proved else "COMPLETED, not proved"
+        unproved = f"COMPLETED, not proved: {table.message}" if table.message else "COMPLETED, not proved"
+        return "COMPLETED, proved" if table.proved else unproved
     if table.status is TableStatus.RUNNING:
         return f"{table.stage}: {table.message}" if table.message and table.stage else table.stage or "RUNNING"
     return f"{table.status.value}: {table.message}" if table.message else table.status.value

@@ -107,7 +107,8 @@ class InterchangeColumns(PlansColumns):
     ) -> _Judged:
         arrival = self._destination.arrival(column, existing, key=key)
         name = existing.name if existing is not None else column.name
-        label = f"{draft.table.destination_name}.{name}"
+        table = draft.table.destination_name if draft.table.existing is None else draft.table.existing.name
+        label = f"{table}.{name}"
         accepted = label in self._options.accept_lossy
         foreign = self._source_can.dialect != self._destination_can.dialect
         own = [limit for limit in column.limits if limit not in arrival.limits] if foreign else []

@@ -117,6 +117,13 @@ class RoutePlanner:
                 "the source cannot keep one moment readable for many sessions: consistency is batch, each batch is as "
                 "of its own reading"
             )
+        if self._job.options.consistency == "batch" and self._source_can.exports_snapshot:
+            warnings.append(
+                "consistency is batch, as the job asks: each batch is as of its own reading, and what writers do "
+                "meanwhile may be read twice or not at all"
+            )
+        if self._destination_can.key_during_load and _has_unique_key(table.existing or table.source):
+            warnings.append("keys exist while rows are loaded: a row that breaks one refuses its batch")
         if self._destination_can.single_process_writer:
             warnings.append("one process at a time writes the destination: serve load and validate by one worker")
         if not self._destination_can.enforces_keys and _keys(table.source):
@@ -175,6 +182,10 @@ def _keys(table: TableSchema) -> list[tuple[str, Sequence[str]]]:
     if table.primary_key is not None:
         keys.append(("primary key", table.primary_key.columns))
     return keys
+
+
+def _has_unique_key(table: TableSchema) -> bool:
+    return table.primary_key is not None or bool(table.unique_keys) or any(index.unique for index in table.indexes)
 
 
 def _missing_keys(table: PlannedTable, existing: TableSchema) -> list[str]:

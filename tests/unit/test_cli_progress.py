@@ -103,6 +103,8 @@ def test_remaining_time_counts_unfinished_tables_only() -> None:
 def test_a_completed_table_says_whether_it_is_proved() -> None:
     assert describe_table(table(status=TableStatus.COMPLETED, proved=True)) == "COMPLETED, proved"
     assert describe_table(table(status=TableStatus.COMPLETED)) == "COMPLETED, not proved"
+    moved = table(status=TableStatus.COMPLETED, message="the source counts 3")
+    assert describe_table(moved) == "COMPLETED, not proved: the source counts 3"
 
 
 def test_a_parked_table_says_why() -> None:

@@ -368,6 +368,24 @@ def test_what_is_weaker_at_the_destination_is_a_warning() -> None:
         assert part in warnings
 
 
+def test_the_plan_says_that_the_job_reads_without_a_snapshot_and_that_keys_exist_during_the_load() -> None:
+    keyed = UPPER.model_copy(update={"key_during_load": True})
+    table = source_of(column("a"), primary_key=Key(name="pk", columns=["a"], definition=""))
+    asked, early = plan(table, Database(keyed, "APP"), consistency="batch").warnings
+    assert "consistency is batch, as the job asks" in asked
+    assert "keys exist while rows are loaded" in early
+    assert plan(source_of(column("a")), Database(keyed, "APP")).warnings == []
+
+
+def test_an_existing_tables_column_is_accepted_by_the_name_that_refusals_give_it() -> None:
+    blind = UPPER.model_copy(update={"ignores_case": "all"})
+    existing = existing_of(column("AT")).model_copy(update={"name": TableName(schema_name="APP", name="Events")})
+    table, answer = source_of(column("at", ValueType(kind="timestamp", fraction=9))), {"AT": LOSSY}
+    [refusal] = plan(table, Database(blind, "APP", answer), existing=existing).refusals
+    assert "APP.Events.AT" in refusal
+    assert plan(table, Database(blind, "APP", answer), existing=existing, acceptLossy=["APP.Events.AT"]).refusals == []
+
+
 def test_a_source_with_a_snapshot_and_a_plain_table_give_no_warning() -> None:
     assert plan(source_of(column("a")), Database(UPPER, "APP")).warnings == []
 
