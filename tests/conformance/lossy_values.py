@@ -309,7 +309,7 @@ LOSSY = (
     ),
     *(
         Lossy(
-            f"a {word} date",
+            f"{word} date",
             "MYSQL",
             destination,
             "DATE",
@@ -318,12 +318,12 @@ LOSSY = (
             example=value,
         )
         for word, value, destination in (
-            ("partial", "2024-02-00", "POSTGRES"),
-            ("partial", "2024-02-00", "SNOWFLAKE"),
-            ("yearly", "2024-00-00", "POSTGRES"),
-            ("yearly", "2024-00-00", "DUCKDB"),
-            ("invalid", "2024-02-31", "POSTGRES"),
-            ("invalid", "2024-02-31", "SQLITE"),
+            ("a partial", "2024-02-00", "POSTGRES"),
+            ("a partial", "2024-02-00", "SNOWFLAKE"),
+            ("a yearly", "2024-00-00", "POSTGRES"),
+            ("a yearly", "2024-00-00", "DUCKDB"),
+            ("an invalid", "2024-02-31", "POSTGRES"),
+            ("an invalid", "2024-02-31", "SQLITE"),
         )
     ),
     # times of day

@@ -178,7 +178,7 @@ async def test_a_name_that_would_be_cut_must_be_renamed(between: Between) -> Non
 
 WORDS = (
     "CREATE TABLE {table} (v varchar(20) PRIMARY KEY);"
-    "INSERT INTO {table} VALUES ('abcdanne'), ('abcdAnne'), ('abcdanné'), ('abcdanne ')"
+    "INSERT INTO {table} VALUES ('abcdanne'), ('abcdAnne'), ('abcdanné'), ('abcdanne '), (U&'abcdanne\\0301')"
 )
 COLLATING = {
     "MYSQL": "VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci PRIMARY KEY",
@@ -188,7 +188,7 @@ COLLATING = {
 
 @pytest.mark.parametrize("destination", ["MYSQL", "SQLITE", "DUCKDB", "ORACLE", "SQLALCHEMY"])
 async def test_keys_that_differ_differ_in_tables_that_are_made_for_them(destination: str, between: Between) -> None:
-    """By case, by accent, and by blanks at the end, which Firebird has no collation for."""
+    """By case, by accent, by its composition, and by blanks at the end, which Firebird has no collation for."""
     move = between("POSTGRES", destination, WORDS)
     if destination == "SQLALCHEMY":
         refusal = await move.refused()

@@ -149,6 +149,11 @@ LEFT_BEHIND = {
     "unproved": "check",
     "spelled": "generated column",
     "fires": "trigger",
+    "id": "identity ALWAYS",
+    "late": "deferrable key",
+    "seen": "policy",
+    "v": "collation",
+    "w": "comment",
 }
 """Names of objects of the source that mean nothing at the destination, and kinds."""
 
@@ -159,9 +164,10 @@ async def test_objects_that_are_not_carried_are_listed_by_name(opened_harness: O
     assert isinstance(destination, SqlHarness)
     name = source.new_name("left")
     source.execute(
-        f"CREATE TABLE {name} (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text, w int, d int4range,"
+        f'CREATE TABLE {name} (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text COLLATE "C", w int, d int4range,'
         "  spelled text GENERATED ALWAYS AS (reverse(v)) STORED,"
-        "  CONSTRAINT apart EXCLUDE USING gist (d WITH &&));"
+        "  CONSTRAINT late UNIQUE (w) DEFERRABLE, CONSTRAINT apart EXCLUDE USING gist (d WITH &&));"
+        f"COMMENT ON COLUMN {name}.w IS 'how many'; CREATE POLICY seen ON {name} USING (true);"
         f"CREATE INDEX partial ON {name} (v) WHERE w > 0; CREATE INDEX expressed ON {name} (md5(v));"
         f"ALTER TABLE {name} ADD CONSTRAINT unproved CHECK (w > 0) NOT VALID;"
         f"CREATE FUNCTION {name}_fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
