@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from activities.resources.interchange_columns import InterchangeColumns
 from activities.resources.naming import Naming
 from activities.resources.native_columns import NativeColumns
-from activities.resources.planned_table import Draft, PlannedTable, PlansColumns
+from activities.resources.planned_table import ColumnPlan, Draft, PlannedTable, PlansColumns
 from activities.transformations.base import TransformedColumn
 from activities.transformations.chain import BoundChain
 from connectors.base import Connector, CreatesTables, KeepsNativeText, WritesRows, capability
@@ -31,7 +31,7 @@ class RoutePlanner:
         self._job = job
         self._source_can, self._destination_can = source.capabilities, destination.capabilities
         self.naming = Naming(self._source_can, self._destination_can, source.default_schema, destination.default_schema)
-        self._columns = self._way(destination)
+        self._columns, self._judging = self._ways(destination)
         self._bind_chain = bind_chain
 
     @property
@@ -42,18 +42,21 @@ class RoutePlanner:
     def draft(self, table: PlannedTable) -> Draft:
         """Binds the table's transformations. Raises InvalidConfiguration, NotFound with table, column and remedy."""
         self.naming.check_table(table.destination_name)
-        read = _read_columns(table)
-        chain = self._bind_chain(table.spec.transformations, [self._columns.before(column) for column in read])
-        draft = Draft(table, read, chain, self.naming)
-        _refuse_masked_keys(table, chain)
+        draft = self._bound(table, self._columns)
+        _refuse_masked_keys(table, draft.chain)
         self.naming.check_columns(table.destination_name, draft.names)
         return draft
+
+    def _bound(self, table: PlannedTable, way: PlansColumns) -> Draft:
+        read = _read_columns(table)
+        chain = self._bind_chain(table.spec.transformations, [way.before(column) for column in read])
+        return Draft(table, read, chain, self.naming)
 
     def route(self, draft: Draft, plan: RangePlan, others: Sequence[Draft]) -> TableRoute:
         """The table's route; `others` are all tables of the job, for foreign keys. Raises as `draft`. Columns whose
         values would not arrive are named in `refusals`."""
         table = draft.table
-        columns = self._columns.plan(draft)
+        columns = self._plan_columns(draft)
         load_mode = self._load_mode(table)
         source, destination = endpoints(self._job)
         return TableRoute(
@@ -83,11 +86,26 @@ class RoutePlanner:
             refusals=columns.refusals,
         )
 
-    def _way(self, destination: Connector) -> PlansColumns:
+    def _ways(self, destination: Connector) -> tuple[PlansColumns, PlansColumns]:
+        """The job's way, and the one on which values are judged; between engines they are the same."""
         can, creator = (self._source_can, self._destination_can), capability(destination, CreatesTables)
-        if self.naming.keeps_native_text:
-            return NativeColumns(self._job.options, can, capability(destination, KeepsNativeText), creator)
-        return InterchangeColumns(self._job.options, can, capability(destination, WritesRows), creator)
+        judging = InterchangeColumns(self._job.options, can, capability(destination, WritesRows), creator)
+        if not self.naming.keeps_native_text:
+            return judging, judging
+        return NativeColumns(self._job.options, can, capability(destination, KeepsNativeText), creator), judging
+
+    def _plan_columns(self, draft: Draft) -> ColumnPlan:
+        """A loss that the job accepts is changed and counted by those who judge values, so between databases of one
+        dialect such a table travels as interchange text, where all of its columns can."""
+        if self._columns is not self._judging and self._accepts_losses(draft.table):
+            judged = self._judging.plan(self._bound(draft.table, self._judging))
+            if not judged.refusals:
+                return judged
+        return self._columns.plan(draft)
+
+    def _accepts_losses(self, table: PlannedTable) -> bool:
+        named = f"{table.existing.name}." if table.existing is not None else None
+        return named is not None and any(label.startswith(named) for label in self._job.options.accept_lossy)
 
     def _load_mode(self, table: PlannedTable) -> LoadMode:
         mode = table.spec.load_mode or self._job.options.load_mode

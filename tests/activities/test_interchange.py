@@ -165,6 +165,29 @@ async def test_an_accepted_loss_is_changed_counted_and_proved(
     ]
 
 
+async def test_an_accepted_loss_between_databases_of_one_dialect_is_counted_too(
+    postgres: PostgresServer, new_database: NewDatabase, destination: PostgresHarness, open_job: Open
+) -> None:
+    source = PostgresHarness(postgres, new_database())
+    fill(
+        source,
+        "CREATE TABLE t (id int PRIMARY KEY, price numeric(10,4), name varchar(20))",
+        "INSERT INTO t VALUES (1, 1.2, 'short'), (2, 1.005, 'much longer'), (3, NULL, NULL)",
+    )
+    destination.execute("CREATE TABLE t (id int PRIMARY KEY, price numeric(10,2), name varchar(5))")
+    job = open_job(source, destination)
+    accepted = job.spec([{"sourceTable": "t"}], acceptLossy=["public.t.price", "public.t.name"])
+    outcome = (await job.run(accepted))[0]
+    assert outcome.result.proved, outcome.result.message
+    counted = [(line["column"], line["count"]) for line in job.evidence(outcome.result)["changedValues"]]
+    assert counted == [("price", 1), ("name", 1)]
+    assert destination.query("SELECT price::text, name FROM t ORDER BY id") == [
+        ("1.20", "short"),
+        ("1.01", "much "),
+        (None, None),
+    ]
+
+
 async def test_missing_changed_and_foreign_rows_are_found_where_no_row_knows_its_batch(
     destination: PostgresHarness, duckdb: DuckdbHarness, open_job: Open
 ) -> None:
