@@ -233,3 +233,22 @@ async def test_another_count_of_a_source_without_a_snapshot_is_not_proved_and_fa
     duckdb.execute("DELETE FROM t WHERE id = 2")
     lost = await job.validate(outcome.route, outcome.staged, counted_rows=3)
     assert (lost.proved, lost.failed) == (False, True)
+
+
+async def test_a_ledger_that_does_not_say_what_was_extracted_is_no_proof(
+    source: SqliteHarness, duckdb: DuckdbHarness, open_job: Open
+) -> None:
+    fill(source, "CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
+    job = open_job(source, duckdb)
+    outcome = (await job.run(job.spec([{"sourceTable": "t"}])))[0]
+    duckdb.execute('UPDATE sterna_ledger SET "rows" = 3')
+    wrong = await job.validate(outcome.route, outcome.staged)
+    assert (wrong.proved, wrong.failed, wrong.message) == (
+        False,
+        True,
+        "the ledger records 3 rows, 2 were extracted",
+    )
+    duckdb.execute("DELETE FROM sterna_ledger")
+    nothing = await job.validate(outcome.route, outcome.staged)
+    assert nothing.failed
+    assert nothing.message.startswith("0 of 1 batches are in the ledger")
