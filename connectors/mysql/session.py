@@ -30,6 +30,12 @@ from core.schema import Digest, TableName
 PART_BYTES = 2 * 1024 * 1024
 END_SECONDS = 20
 """How long a session that was ended may take to roll back."""
+ACTING_FOREIGN_KEYS = (
+    "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
+    "WHERE UNIQUE_CONSTRAINT_SCHEMA = %s AND REFERENCED_TABLE_NAME = %s AND NOT (CONSTRAINT_SCHEMA = %s AND "
+    "TABLE_NAME = %s) AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
+)
+"""Of other tables: those that a DELETE sets going."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -170,6 +176,17 @@ class MysqlSession(SqlSession):
             if found:
                 return
         await self.execute(f"INSERT INTO {self._ledger} {row} ON DUPLICATE KEY UPDATE `number` = `number`", [name])
+
+    async def check_deletion(self, table: TableName) -> None:
+        """See SqlSession. The job's own foreign keys are dropped by then."""
+        acting = await self.fetch(ACTING_FOREIGN_KEYS, [table.schema_name, table.name, table.schema_name, table.name])
+        if acting:
+            schema, referring, name = acting[0]
+            raise InvalidConfiguration(
+                f"{table} cannot be emptied: the foreign key {name} of {schema}.{referring} would delete or change "
+                "rows there",
+                remedy="Drop that foreign key, then retry",
+            )
 
     async def end_predecessor(self, batch: str) -> None:
         """See SqlSession. By a named lock, which ends with its session; its holder is killed."""

@@ -50,7 +50,8 @@ class RowsOf:
             return await find_rows(parts, proof, hashes)
 
     async def delete(self) -> None:
-        """All rows, by DELETE: TRUNCATE would commit in MySQL and Oracle."""
+        """All rows, by DELETE: TRUNCATE would commit in MySQL and Oracle. Never rows of another table."""
+        await self._session.check_deletion(self.name)
         await self._session.execute(f"DELETE FROM {self._sql}")
 
     def _stream(self, proof: DigestMethod) -> AsyncGenerator[pa.RecordBatch, None]:

@@ -86,6 +86,10 @@ class SqlSession(ABC):
         """Inside a transaction: loads of batches hold a table together, the beginning of a load holds it `alone`, until
         the transaction ends. Raises Contended after a minute."""
 
+    async def check_deletion(self, table: TableName) -> None:  # noqa: B027
+        """Inside a transaction, before all rows of the table are deleted. Raises InvalidConfiguration where a foreign
+        key would delete or change rows of other tables with them (ON DELETE CASCADE). Nothing by default."""
+
     async def end_predecessor(self, batch: str) -> None:  # noqa: B027
         """Inside a transaction, before the ledger is asked: makes this session the only one that works on `batch` (a
         name). A predecessor that lost its lease (a stopped worker) is ended in the server where the engine can; else

@@ -236,3 +236,21 @@ async def test_a_missing_privilege_is_named(arriving: Arriving) -> None:
     connector = database.connector(user=f"reader_{database.name}")
     with pytest.raises(AccessDenied, match="INSERT"):
         await connector.load_arrow(arriving.target, entry, nothing(), lambda _: None)
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL"])
+async def test_replace_leaves_rows_of_other_tables_alone(arriving: Arriving, action: str) -> None:
+    """A DELETE would take them along, in silence; the table's own foreign key may act."""
+    database = arriving.database
+    database.run(
+        "CREATE TABLE c (id BIGINT PRIMARY KEY, t BIGINT NULL, up BIGINT, "
+        f"CONSTRAINT acting FOREIGN KEY (t) REFERENCES t (id) ON DELETE {action}, "
+        "FOREIGN KEY (up) REFERENCES c (id) ON DELETE CASCADE); "
+        "INSERT INTO t VALUES (1, 'x'); INSERT INTO c VALUES (1, 1, NULL), (2, NULL, 1)"
+    )
+    with pytest.raises(InvalidConfiguration, match=r"acting of test_\d+\.c"):
+        await arriving.begin(replace=True)
+    assert database.rows("SELECT * FROM c ORDER BY id") == [["1", "1", "NULL"], ["2", "NULL", "1"]]
+    child = await Arriving(database, "c", {"id": COLUMNS["id"]}).prepare()
+    assert (await child.begin(replace=True)).emptied
+    assert (await arriving.begin()).rows_before == 1
