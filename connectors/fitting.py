@@ -109,8 +109,8 @@ def _beyond(text: pa.Array, limit: Limit, column: FittedColumn) -> pa.Array:
 
 
 def _example(text: pa.Array, wrong: pa.Array) -> str:
-    value: str = pc.filter(text, wrong)[0].as_py()
-    return value
+    value: str | None = pc.filter(text, wrong)[0].as_py()
+    return "NULL" if value is None else value
 
 
 def _rejected(violation: Violation) -> DataRejected:

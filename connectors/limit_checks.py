@@ -25,7 +25,7 @@ INT64 = (-(2**63), 2**63 - 1)
 
 
 def beyond(text: Text, limit: Limit, value: ValueType) -> pa.Array:
-    """For each value whether it is beyond the limit; a missing value is not. CPU-bound.
+    """For each value whether it is beyond the limit; a missing value is beyond `not_null` only. CPU-bound.
 
     Raises pyarrow.ArrowInvalid where text that should be a number is none.
     """
@@ -46,6 +46,10 @@ def _no_nul(text: Text, limit: Limit, value: ValueType) -> pa.Array:
     if value.kind in ("json", "array"):
         return pc.match_substring_regex(text, NUL_ESCAPE)
     return pc.match_substring(text, "\0")
+
+
+def _missing(text: Text, limit: Limit, value: ValueType) -> pa.Array:
+    return pc.is_null(text)
 
 
 def _empty(text: Text, limit: Limit, value: ValueType) -> pa.Array:
@@ -230,6 +234,7 @@ CHECKS: dict[str, Check] = {
     "characters": _characters,
     "bytes": _bytes,
     "no_nul": _no_nul,
+    "not_null": _missing,
     "not_empty": _empty,
     "empty_is_null": _empty,
     "no_blank_end": _blank_end,

@@ -9,6 +9,7 @@ BEYOND = {
     "characters": "has more than {high} characters",
     "bytes": "has more than {high} bytes",
     "no_nul": "holds the character U+0000",
+    "not_null": "is NULL, and the destination would put a value of its own in its place",
     "not_empty": "is empty",
     "empty_is_null": "is empty",
     "no_blank_end": "ends with blanks",
@@ -44,7 +45,7 @@ CHANGES = {
     "zero_or_one": "becomes 1",
     "plain_array": "the bounds are dropped",
 }
-NEVER_CHANGED = frozenset(("syntax", "not_empty", "json_numbers", "json_objects"))
+NEVER_CHANGED = frozenset(("syntax", "not_null", "not_empty", "json_numbers", "json_objects"))
 """Kinds whose values cannot be changed into ones that fit: they are refused in any case."""
 
 

@@ -200,6 +200,7 @@ class Limit(Model):
         characters      more than `high` characters: cut
         bytes           more than `high` bytes of UTF-8: cut at a character
         no_nul          holds U+0000: taken out
+        not_null        is NULL, in whose place the destination would put a value of its own: cannot be changed
         not_empty       is empty: cannot be changed
         empty_is_null   is empty: NULL
         no_blank_end    ends with blanks: they are cut
@@ -230,6 +231,7 @@ class Limit(Model):
         "characters",
         "bytes",
         "no_nul",
+        "not_null",
         "not_empty",
         "empty_is_null",
         "no_blank_end",

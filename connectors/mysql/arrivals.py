@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.mysql.existing_columns import existing_arrival
+from connectors.mysql.existing_columns import existing_arrival, filled_by_the_server
 from connectors.mysql.limits import FINITE, FRACTION, LONGEST_FRACTION, NO_MINUS_ZERO, YEARS
 from connectors.mysql.native_types import BLOBS, OWN, TEXTS, read_type, value_of
 from core.schema import Column
@@ -31,7 +31,8 @@ def arrival(column: Column, existing: Column | None, *, key: bool) -> Arrival:
     if existing is not None:
         made = arrival(column, None, key=key)
         same = read_type(made.type) == read_type(existing.type)
-        return made.model_copy(update={"type": existing.type}) if same else existing_arrival(column, existing)
+        found = made.model_copy(update={"type": existing.type}) if same else existing_arrival(column, existing)
+        return found.model_copy(update={"limits": [*filled_by_the_server(column, existing), *found.limits]})
     own = (value_of(column.type), value_of(column.type, json=column.type == "json"))
     if column.base_type.startswith(OWN) and column.value in own:
         return Arrival(type=column.type, value=column.value, verdict="EXACT")

@@ -149,7 +149,7 @@ def _trimmed(sql: str) -> str:
 def _number(sql: str, value: ValueType, native: NativeType) -> str:
     """Dates and whatever else prints itself pass here, too."""
     if native.base == "float" or native.base in DOUBLES:
-        return _floating(sql, value)
+        return _floating(sql, value, native)
     if native.base == "year" or native.zerofill:
         return f"({sql} + 0)"
     if native.base == "bit":
@@ -158,10 +158,18 @@ def _number(sql: str, value: ValueType, native: NativeType) -> str:
     return _trimmed(sql) if scaled and value.kind == "integer" else sql
 
 
-def _floating(sql: str, value: ValueType) -> str:
-    """Every digit: a FLOAT itself prints six. (+ 0e0 would make 0 of -0.) Whole numbers without an exponent."""
+def _floating(sql: str, value: ValueType, native: NativeType) -> str:
+    """Every digit: a FLOAT itself prints six. (+ 0e0 would make 0 of -0.) Whole numbers and decimals without an
+    exponent; a decimal in a FLOAT has six digits or fewer."""
     exact = f"({sql} * 1e0)"
-    return f"IF(FLOOR({sql}) = {sql}, CAST({sql} AS DECIMAL(65,0)), {exact})" if value.kind == "integer" else exact
+    match value.kind:
+        case "integer":
+            return f"IF(FLOOR({sql}) = {sql}, CAST({sql} AS DECIMAL(65,0)), {exact})"
+        case "decimal":
+            digits = f"CONCAT({sql})" if native.base == "float" else exact
+            fraction = _trimmed(f"CAST({digits} AS DECIMAL(65,30))")
+            return f"IF(ABS({sql}) < 1e35, {fraction}, CAST({digits} AS DECIMAL(65,0)))"
+    return exact
 
 
 def _moment(sql: str, value: ValueType, fraction: int) -> str:

@@ -27,6 +27,13 @@ def existing_arrival(column: Column, existing: Column) -> Arrival:
     return Arrival(type=existing.type, value=value, verdict=found.verdict, limits=limits, reason=found.reason)
 
 
+def filled_by_the_server(column: Column, existing: Column) -> list[Limit]:
+    """LOAD DATA puts something else in the place of NULL, without a warning: the next number into AUTO_INCREMENT, the
+    moment into TIMESTAMP NOT NULL (manual, "LOAD DATA Statement")."""
+    moment = read_type(existing.type).base == "timestamp" and not existing.nullable
+    return [Limit(kind="not_null")] if column.nullable and (moment or existing.identity is not None) else []
+
+
 def _held(value: ValueType, holder: ValueType, native: NativeType) -> Held:
     if native.base in CHARACTERS and holder.kind in ("text", "char"):
         return _by_text(value, holder)

@@ -19,6 +19,7 @@ from connectors.mysql.csv_rows import NULL_WORD, CsvQuery, csv_bytes
 from connectors.mysql.dialect import MysqlDialect
 from connectors.mysql.digests import NO_HASH, digest_query
 from connectors.mysql.errors import LONGER_PACKETS, rejected, translated
+from connectors.mysql.native_types import DOUBLES, INTEGER_BITS, read_type
 from connectors.mysql.wire import TextRows, WireConnection
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.driver_thread import DriverThread
@@ -30,6 +31,8 @@ from core.schema import Digest, TableName
 PART_BYTES = 2 * 1024 * 1024
 END_SECONDS = 20
 """How long a session that was ended may take to roll back."""
+NUMBERING = frozenset([*INTEGER_BITS, *DOUBLES])
+"""Types that AUTO_INCREMENT takes, but for FLOAT, which never arrives directly."""
 ACTING_FOREIGN_KEYS = (
     "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
     "WHERE UNIQUE_CONSTRAINT_SCHEMA = %s AND REFERENCED_TABLE_NAME = %s AND NOT (CONSTRAINT_SCHEMA = %s AND "
@@ -281,7 +284,7 @@ class MysqlSession(SqlSession):
     def _load_statement(self, target: LoadTarget) -> str:
         """Columns arrive directly where the server reads interchange text itself, else by way of a variable.
 
-        Where one column does, integers do too: MariaDB's SET forgets that an AUTO_INCREMENT column was given a value,
+        Where one column does, numbers do too: MariaDB's SET forgets that an AUTO_INCREMENT column was given a value,
         and numbers a row whose value is 0 in spite of NO_AUTO_VALUE_ON_ZERO.
         """
         expressions = {
@@ -292,7 +295,7 @@ class MysqlSession(SqlSession):
         fields, assignments = [], []
         for (variable, expression), column in zip(expressions.items(), target.written, strict=True):
             name = self._dialect.identifier(column.name)
-            if expression == variable and (direct or column.value.kind != "integer"):
+            if expression == variable and (direct or read_type(column.native).base not in NUMBERING):
                 fields.append(name)
             else:
                 fields.append(variable)

@@ -453,12 +453,25 @@ def test_slices_and_empty_batches_are_judged_by_their_own_rows() -> None:
 def test_every_kind_takes_empty_and_missing_values_and_has_words(kind: str) -> None:
     limit = Limit.model_validate({"kind": kind, "high": 3, "low": 1, "precision": 3, "scale": 1, "labels": ["a"]})
     for value in (TEXT, WHOLE, DATE, SPAN, JSON):
-        for texts in ([], [None], [None, None]):
+        for texts in ([], [None], [None, None]) if kind != "not_null" else ([],):
             batch = pa.record_batch({"c": pa.array(texts, pa.string())})
             assert fit(batch, [column_of(limit, value)])[1] == {}
     assert beyond(limit)
     assert change(limit)
     assert "{" not in beyond(limit) + change(limit)
+
+
+@pytest.mark.parametrize("value", [TEXT, WHOLE, DATE, BYTES])
+def test_null_is_refused_where_it_would_become_something_else(value: ValueType) -> None:
+    column = column_of(Limit(kind="not_null", refuse=False), value)
+    batch = pa.record_batch({"c": pa.array(["1", None, "", None], pa.string())})
+    assert fit(batch.slice(0, 1), [column]) == (batch.slice(0, 1), {})
+    with pytest.raises(DataRejected, match=r"2 rows .* is NULL") as caught:
+        fit(batch, [column])
+    assert caught.value.evidence["example"] == "NULL"
+    assert "acceptLossy" not in str(caught.value)
+    (found,) = violations(batch, [column])
+    assert (found.rows, found.example) == (2, "NULL")
 
 
 def test_text_that_should_be_a_number_and_is_none_is_refused_without_showing_it() -> None:
