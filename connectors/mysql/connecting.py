@@ -11,6 +11,7 @@ from connectors.mysql.errors import translated
 from connectors.mysql.options import MysqlOptions
 from connectors.mysql.wire import WireConnection
 from connectors.sql.errors import doing
+from core.errors import InvalidConfiguration
 
 # STRICT: what does not fit is an error, or a warning where LOCAL means IGNORE. Dates that MySQL once let in
 # (2024-02-31, 0000-00-00) are kept as they are. Without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, because the dialect's
@@ -52,7 +53,8 @@ one, seconds for the others; Linux has them all."""
 
 
 def connect(options: MysqlOptions, credentials: Credentials, label: str) -> WireConnection:
-    """A connection, ready for use. Blocking. Raises Unavailable, AccessDenied, NotFound."""
+    """A connection, ready for use. Blocking, but for no longer than the option connectTimeout at each step. Raises
+    Unavailable, AccessDenied, NotFound, InvalidConfiguration."""
     with doing(f"connecting to {options.host}:{options.port}/{options.database}"), translated():
         connection = WireConnection(
             host=options.host,
@@ -62,13 +64,21 @@ def connect(options: MysqlOptions, credentials: Credentials, label: str) -> Wire
             password=(credentials.password or "").encode(),
             charset="utf8mb4",
             connect_timeout=options.connect_timeout,
+            read_timeout=options.connect_timeout,
+            write_timeout=options.connect_timeout,
             program_name=f"sterna {label}"[:64],
             autocommit=None,
             **_tls(options),
         )
-        connection.connect(_socket(options))
+        try:
+            connection.connect(_socket(options))
+        except RuntimeError as error:  # the driver lacks a package that the user's way to log in needs
+            raise InvalidConfiguration(
+                f"the driver cannot log in: {error}", remedy="Use sslMode require, or a user of another plugin"
+            ) from error
         try:
             connection.query(_settings(connection))
+            connection.wait_for_ever()
         except BaseException:
             connection.close_now()
             raise

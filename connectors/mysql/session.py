@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 import pyarrow as pa
@@ -55,6 +56,8 @@ class MysqlSession(SqlSession):
         self._dialect = MysqlDialect()
         self._open = False
         self._broken = False
+        self._pulling: Future[bytes | None] | None = None
+        """The next part of rows, which the thread waits for."""
 
     async def close(self) -> None:
         """Ends the session; the server rolls back what was not committed."""
@@ -134,7 +137,12 @@ class MysqlSession(SqlSession):
             return await anext(parts, None)
 
         def pulled() -> Iterator[bytes]:
-            while (part := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
+            while True:
+                self._pulling = asyncio.run_coroutine_threadsafe(following(), loop)
+                if self._broken:  # `_end` may have come before it could see what it must cancel
+                    self._pulling.cancel()
+                if (part := self._pulling.result()) is None:
+                    return
                 yield part
 
         return await self._load(target, pulled())
@@ -318,11 +326,13 @@ class MysqlSession(SqlSession):
 
     def _end(self) -> None:
         """Ends statement and session, from another thread: by the server where it can be asked, and here for certain,
-        because the driver may wait for either."""
+        because the driver may wait for either, or for the next part of rows."""
         with contextlib.suppress(Exception):
             self._kill("CONNECTION")
         self._broken = True
         self._connection.shut_down()
+        if self._pulling is not None:
+            self._pulling.cancel()
 
     def _kill(self, what: str) -> None:
         other = self._connect()

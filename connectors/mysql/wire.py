@@ -53,6 +53,10 @@ class WireConnection(Connection):  # type: ignore[misc]
         self._result: Any = None
         return TextRows(self._rfile)
 
+    def wait_for_ever(self) -> None:
+        """Ends the timeouts of the login: a statement may rightly be silent for days."""
+        self._read_timeout = self._write_timeout = None
+
     def shut_down(self) -> None:
         """From any thread: whoever waits for the server hears that the connection is lost."""
         if self._sock is not None:

@@ -156,6 +156,31 @@ async def test_a_load_that_is_cancelled_leaves_neither_rows_nor_session(arriving
     assert arriving.database.run("SELECT COUNT(*) FROM t") == "0\n"
 
 
+async def test_a_load_that_is_cancelled_while_it_waits_for_bytes_lets_go_of_them(arriving: Arriving) -> None:
+    begun = await arriving.begin()
+    going, ended = asyncio.Event(), []
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"1,one\n"
+        going.set()
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    entry = LedgerEntry("job", "t", begun.load, 0, Digest(rows=1))
+    loading = asyncio.create_task(
+        arriving.database.connector().load_native(arriving.target, entry, endless(), lambda _: None)
+    )
+    await going.wait()
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    assert ended == ["cancelled"]
+    assert not (await arriving.load(begun.load, 0, FIRST)).repeated
+
+
 async def test_a_source_that_fails_in_mid_load_leaves_nothing(arriving: Arriving) -> None:
     begun = await arriving.begin()
 
