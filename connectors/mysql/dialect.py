@@ -20,7 +20,7 @@ from connectors.mysql.native_types import (
     read_type,
 )
 from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
-from core.schema import Capabilities, Column
+from core.schema import Capabilities, Column, Sequence, TableName
 from core.value_type import Arrival, ValueType
 
 HEX_MARK = "X'5C78'"
@@ -67,6 +67,7 @@ class MysqlDialect(SqlDialect):
         table_comment="ALTER TABLE {table} COMMENT = {text}",
         column_comment=None,
         column_comment_clause="COMMENT {text}",
+        longest_comments=(2048, 1024),
         null_clause="NULL",
         actions=("NO ACTION", "RESTRICT", "CASCADE", "SET NULL"),
         defaults="parenthesised",
@@ -97,6 +98,10 @@ class MysqlDialect(SqlDialect):
     def takes_identity(self, native: str) -> bool:
         """Whole numbers only."""
         return read_type(native).base in INTEGER_BITS
+
+    def restart_identity(self, table: TableName, column: str, sequence: Sequence) -> str | None:
+        """See SqlDialect. Numbers below 1 cannot be set, and need not: the server goes on from the greatest."""
+        return super().restart_identity(table, column, sequence) if sequence.next_value > 0 else None
 
     def read_expression(self, sql: str, value: ValueType, native: str) -> str:
         """See SqlDialect. Numbers and moments are left as they are: the server prints them where a text is made."""

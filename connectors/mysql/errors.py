@@ -28,27 +28,37 @@ from core.errors import (
 LONGER_PACKETS = "Raise max_allowed_packet on the server (SET GLOBAL max_allowed_packet = 1073741824), then retry"
 LOCAL_DATA = "Allow it on the server (SET GLOBAL local_infile = 1), then retry: rows are loaded by LOAD DATA LOCAL"
 
+OWN_TABLE = "Create the table at the destination as it can be, then retry: a table that exists is used as it is"
+SAME_TYPES = "Columns of a foreign key must have one type and collation on both sides, and the referenced ones a key"
+
 BY_CODE: dict[int, tuple[type[MigrationError], str]] = {
     **dict.fromkeys((1044, 1045, 1142, 1143, 1227, 1370, 1698), (AccessDenied, "Grant the privilege, then retry")),
+    **dict.fromkeys((1130, 1820, 1862, 3118, 4151), (AccessDenied, "Mend the account on the server, then retry")),
     1049: (NotFound, "Check the option database"),
     1146: (NotFound, "Check the table's name"),
     1054: (NotFound, "Check the column's name"),
     1051: (NotFound, "Check the table's name"),
-    1091: (NotFound, "The object is gone already"),
+    **dict.fromkeys((1091, 3940), (NotFound, "The object is gone already")),
     1305: (NotFound, "A function is missing; check whereClause"),
     1064: (InvalidConfiguration, "Check whereClause"),
     1040: (Unavailable, "The server has no free connection"),
     1203: (Unavailable, "The user has no free connection"),
     1053: (Unavailable, "The server is shutting down"),
-    1927: (Unavailable, "The session was ended on the server"),
+    **dict.fromkeys((1927, 4031), (Unavailable, "The session was ended on the server")),
+    1047: (Unavailable, "The node of the cluster is not ready"),
+    1226: (Unavailable, "The user has used up a resource that the server limits"),
     1317: (Contended, "The statement was ended on the server"),
     1205: (Contended, "Another session holds a lock on the row or table"),
-    1213: (Contended, ""),
-    1020: (Contended, ""),
+    **dict.fromkeys((1020, 1213, 3101), (Contended, "")),
     1290: (InvalidConfiguration, "The server runs with an option that forbids it (read_only?)"),
     1836: (InvalidConfiguration, "The server is read-only: name the primary as destination"),
     **dict.fromkeys((1021, 1114, 1041, 1037, 3675), (OutOfSpace, "Free space on the server, then retry")),
     **dict.fromkeys((1148, 3948, 4166, 2068), (InvalidConfiguration, LOCAL_DATA)),
+    3159: (InvalidConfiguration, "Use sslMode require"),
+    1197: (InvalidConfiguration, "Raise max_binlog_cache_size on the server, or lower batchSize, then retry"),
+    **dict.fromkeys((1118, 1071, 1069, 1070, 1117, 1074, 1170), (InvalidConfiguration, OWN_TABLE)),
+    **dict.fromkeys((3098, 3750), (InvalidConfiguration, "The server wants a primary key. " + OWN_TABLE)),
+    **dict.fromkeys((1005, 1215, 1822, 3780), (InvalidConfiguration, SAME_TYPES)),
     **dict.fromkeys((1153, 1301), (InvalidConfiguration, LONGER_PACKETS)),
     **dict.fromkeys((1216, 1452), (DataRejected, "The row that it refers to is missing: carry its table too")),
     **dict.fromkeys((1217, 1451), (DataRejected, "Rows of another table refer to it: carry that table in the job")),
@@ -84,12 +94,17 @@ VALUES = {
     4025: "a check refuses the row",
 }
 """What errors mean whose messages may hold values."""
-NAMING = frozenset([1044, 1045, 1049, 1051, 1054, 1091, 1142, 1143, 1146, 1227, 1305, 1698])
+NAMING = frozenset(
+    [
+        *(1044, 1045, 1049, 1051, 1054, 1091, 1130, 1142, 1143, 1146, 1226, 1227, 1305, 1698, 3940),
+        *(1005, 1069, 1070, 1071, 1074, 1117, 1118, 1170, 1215, 1822, 3098, 3750, 3780),
+    ]
+)
 """Errors whose messages name objects and hold no value."""
 
-CONNECTION_LOST = frozenset(
-    [2002, 2003, 2006, 2013, 2014, 2026, 2055, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161]
-)
+CONNECTION_LOST = frozenset([2006, 2013, 2014, 2055, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161])
+CLIENT_SIDE = frozenset([2002, 2003, 2026])
+"""The driver's own words about reaching the server (refused, unknown, its certificate)."""
 KEY_NAME = re.compile(r"for key '([^']*)'\s*$")
 COLUMN = re.compile(r"\bcolumn (?:`[^`]*`\.`[^`]*`\.)?[`']([^`']*)[`'] at row (\d+)\s*$", re.IGNORECASE)
 
@@ -118,6 +133,8 @@ def translate(error: MySQLError) -> MigrationError | ObjectExists:
         known, remedy = BY_CODE[code]
         message = text if code in NAMING else f"the server reports error {code}"
         return known(message, remedy=remedy, code=str(code), evidence=evidence)
+    if code in CLIENT_SIDE:
+        return Unavailable(f"the connection failed: {text}", code=str(code), evidence=evidence)
     if code == 0 or code in CONNECTION_LOST:
         return Unavailable("the connection failed or was lost", code=str(code), evidence=evidence)
     return InvalidConfiguration(

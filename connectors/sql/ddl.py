@@ -117,8 +117,9 @@ class _Builder:
             clauses.append("NOT NULL")
         elif known.nullable and known.generated is None:
             clauses.append(self._style.null_clause)
-        if known.comment is not None and self._style.column_comment_clause is not None:
-            clauses.append(self._style.column_comment_clause.format(text=self._dialect.literal(known.comment)))
+        comment = self._fitting(known.comment, position=1)
+        if comment is not None and self._style.column_comment_clause is not None:
+            clauses.append(self._style.column_comment_clause.format(text=self._dialect.literal(comment)))
         return " ".join(filter(None, clauses))
 
     def _default(self, column: ShapedColumn) -> str:
@@ -151,16 +152,23 @@ class _Builder:
         style, table = self._style, self._shape.table
         purpose = f"comment on {self._shape.destination}"
         statements = []
-        if self._source.comment is not None and style.table_comment is not None:
-            text = self._dialect.literal(self._source.comment)
+        comment = self._fitting(self._source.comment, position=0)
+        if comment is not None and style.table_comment is not None:
+            text = self._dialect.literal(comment)
             statements.append(Statement(sql=style.table_comment.format(table=table, text=text), purpose=purpose))
         for column in self._shape.columns.values():
-            if column.source.comment is not None and style.column_comment is not None:
-                text = self._dialect.literal(column.source.comment)
+            comment = self._fitting(column.source.comment, position=1)
+            if comment is not None and style.column_comment is not None:
+                text = self._dialect.literal(comment)
                 name = self._dialect.identifier(column.name)
                 sql = style.column_comment.format(table=table, column=name, text=text)
                 statements.append(Statement(sql=sql, purpose=purpose))
         return statements
+
+    def _fitting(self, comment: str | None, *, position: int) -> str | None:
+        """None where there is no comment, or one too long for the destination: `position` in `longest_comments`."""
+        longest = self._style.longest_comments
+        return None if comment is None or (longest is not None and len(comment) > longest[position]) else comment
 
     def _note_what_stays(self) -> None:
         """What the source has and no other database's table takes over."""
@@ -169,11 +177,15 @@ class _Builder:
             shape.lose(str(source.name), "partitioning", "its rows arrive in one table")
         if source.comment is not None and style.table_comment is None:
             shape.lose(str(source.name), "comment", "the destination has no comments on tables")
+        elif source.comment != self._fitting(source.comment, position=0):
+            shape.lose(str(source.name), "comment", "it is too long for the destination")
         for column in shape.columns.values():
             known = column.source
             if known.collation is not None and not shape.same_dialect:
                 shape.lose(known.name, "collation", f"{known.collation} is the source's own")
             if known.comment is not None and style.column_comment is None and style.column_comment_clause is None:
                 shape.lose(known.name, "comment", "the destination has no comments on columns")
+            elif known.comment != self._fitting(known.comment, position=1):
+                shape.lose(known.name, "comment", "it is too long for the destination")
             if known.generated is not None and not known.nullable and not style.generated_not_null:
                 shape.lose(known.name, "NOT NULL", "the destination takes none on generated columns")

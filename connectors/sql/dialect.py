@@ -55,6 +55,8 @@ class DdlStyle:
     column_comment: str | None = "COMMENT ON COLUMN {table}.{column} IS {text}"
     column_comment_clause: str | None = None
     """E.g. `COMMENT {text}` within CREATE TABLE; then `column_comment` is None."""
+    longest_comments: tuple[int, int] | None = None
+    """Most characters of a table's and of a column's comment."""
     null_clause: str = ""
     """Of a nullable column (`NULL` where a type is NOT NULL by itself, as MySQL's TIMESTAMP was)."""
     on_update: bool = True

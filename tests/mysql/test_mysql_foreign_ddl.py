@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pymysql
 import pytest
 
+from core.schema import Column, Key, Sequence, TableName, TableSchema
+from core.value_type import ValueType
 from deploy.local.mariadb_server import MariadbServer
+from tests.mysql.conftest import Database
 from tests.unit.test_sql_ddl import built, customers
 
 
@@ -31,3 +36,58 @@ def test_mariadb_takes_it_all_cyclic_foreign_keys_too(mariadb: MariadbServer) ->
             assert cursor.fetchall() == ((None,),)
         finally:
             cursor.execute("DROP DATABASE shop")
+
+
+def foreign(name: str, columns: list[Column], **parts: Any) -> TableSchema:
+    return TableSchema(
+        dialect="elsewhere", name=TableName(schema_name="s", name=name), kind="table", columns=columns, **parts
+    )
+
+
+def texts(number: int, **parts: Any) -> list[Column]:
+    text = ValueType(kind="text", length=255)
+    return [
+        Column(name=f"c{position}", type="text", base_type="text", value=text, **parts) for position in range(number)
+    ]
+
+
+async def test_comments_that_are_too_long_are_listed_and_the_table_is_made(database: Database) -> None:
+    source = foreign(
+        "t", texts(1, comment="c" * 1025) + [Column(name="d", type="", comment="d" * 1024)], comment="t" * 2049
+    )
+    connector = database.connector()
+    ddl = connector.table_ddl(source, database.table("t"), {"c0": "c0", "d": "d"}, {}, {})
+    assert await connector.create([ddl]) == {}
+    await connector.build(ddl.comments, 1)
+    made = await database.describe("t")
+    assert [made.comment, *(column.comment for column in made.columns)] == [None, None, "d" * 1024]
+    assert {(lost.object, lost.kind) for lost in ddl.not_carried} == {("s.t", "comment"), ("c0", "comment")}
+
+
+async def test_a_table_that_the_server_cannot_have_is_named_with_a_remedy(database: Database) -> None:
+    """A row has 65535 bytes at most, a key 3072."""
+    key = Key(name="k", columns=[f"c{position}" for position in range(5)], definition="")
+    wide, long = foreign("wide", texts(80)), foreign("long", texts(5, nullable=False), primary_key=key)
+    connector = database.connector()
+    ddl = [
+        connector.table_ddl(table, database.table(table.name.name), {c.name: c.name for c in table.columns}, {}, {})
+        for table in (wide, long)
+    ]
+    reasons = await connector.create(ddl)
+    assert "Row size too large" in reasons[0]
+    assert "key was too long" in reasons[1]
+    assert all("a table that exists is used as it is" in reason for reason in reasons.values())
+
+
+async def test_numbers_that_go_down_from_zero_are_left_to_the_server(database: Database) -> None:
+    key = Key(name="k", columns=["id"], definition="")
+    column = Column(name="id", type="", nullable=False, value=ValueType(kind="integer"), identity="BY DEFAULT")
+    numbers = Sequence(
+        name=TableName(schema_name="s", name="n"), column="id", identity=True, options="", last_value=-5, is_called=True
+    )
+    source = foreign("t", [column], primary_key=key, sequences=[numbers])
+    connector = database.connector()
+    ddl = connector.table_ddl(source, database.table("t"), {"id": "id"}, {}, {})
+    assert await connector.create([ddl]) == {}
+    await connector.build(ddl.sequences, 1)
+    assert (await database.describe("t")).columns[0].identity is not None
