@@ -57,6 +57,7 @@ BY_CODE: dict[int, tuple[type[MigrationError], str]] = {
     3159: (InvalidConfiguration, "Use sslMode require"),
     1197: (InvalidConfiguration, "Raise max_binlog_cache_size on the server, or lower batchSize, then retry"),
     **dict.fromkeys((1118, 1071, 1069, 1070, 1117, 1074, 1170), (InvalidConfiguration, OWN_TABLE)),
+    3822: (InvalidConfiguration, "Another table of the schema has a check of that name: rename one, then retry"),
     **dict.fromkeys((3098, 3750), (InvalidConfiguration, "The server wants a primary key. " + OWN_TABLE)),
     **dict.fromkeys((1005, 1215, 1822, 3780), (InvalidConfiguration, SAME_TYPES)),
     **dict.fromkeys((1153, 1301), (InvalidConfiguration, LONGER_PACKETS)),
@@ -65,8 +66,8 @@ BY_CODE: dict[int, tuple[type[MigrationError], str]] = {
     **dict.fromkeys((3819, 4025), (DataRejected, "Mend the row at the source or drop the check, then retry")),
 }
 DUPLICATES = frozenset([1062, 1169, 1586, 1761, 1762])
-OBJECT_EXISTS = frozenset([1007, 1050, 1061, 1304, 1359, 1826, 1068, 3822])
-"""1826: a foreign key of that name (MariaDB: 1005 for errno 121); 3822: a check of that name."""
+OBJECT_EXISTS = frozenset([1007, 1050, 1061, 1304, 1359, 1826, 1068])
+"""1826: a foreign key of that name (MariaDB: 1005 for errno 121)."""
 VALUES = {
     1048: "NULL where none is allowed",
     1062: "the key is there already",
@@ -97,7 +98,7 @@ VALUES = {
 NAMING = frozenset(
     [
         *(1044, 1045, 1049, 1051, 1054, 1091, 1130, 1142, 1143, 1146, 1226, 1227, 1305, 1698, 3940),
-        *(1005, 1069, 1070, 1071, 1074, 1117, 1118, 1170, 1215, 1822, 3098, 3750, 3780),
+        *(1005, 1069, 1070, 1071, 1074, 1117, 1118, 1170, 1215, 1822, 3098, 3750, 3780, 3822),
     ]
 )
 """Errors whose messages name objects and hold no value."""

@@ -21,11 +21,12 @@ from connectors.mysql.dialect import MysqlDialect
 from connectors.mysql.digests import NO_HASH, digest_query
 from connectors.mysql.errors import LONGER_PACKETS, rejected, translated
 from connectors.mysql.native_types import DOUBLES, INTEGER_BITS, read_type
+from connectors.mysql.taken_names import STANDING, foreign_key_added_by
 from connectors.mysql.wire import TextRows, WireConnection
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.query import ReadColumn, schema_of
-from connectors.sql.session import SqlSession
+from connectors.sql.session import ObjectExists, SqlSession
 from core.errors import Contended, Defect, InvalidConfiguration
 from core.schema import Digest, TableName
 
@@ -74,7 +75,16 @@ class MysqlSession(SqlSession):
             with self._connection.cursor() as cursor:
                 return int(cursor.execute(sql, list(parameters) or None))
 
-        return await self._run(call)
+        try:
+            return await self._run(call)
+        except ObjectExists:
+            added = foreign_key_added_by(sql)
+            if added is not None and not await self.fetch(STANDING, added):
+                raise InvalidConfiguration(
+                    f"another table of the schema {added[0]} has a foreign key {added[2]}",
+                    remedy="Rename one of the two, then retry",
+                ) from None
+            raise
 
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """See SqlSession. The driver sends one statement, and the server takes no second one."""

@@ -21,15 +21,16 @@ class ConstraintNames:
     table's gets it in front. Names that are too long are cut, and end with a digest of the whole.
     """
 
-    def __init__(self, dialect: SqlDialect, table: str, *, same_dialect: bool) -> None:
+    def __init__(self, dialect: SqlDialect, table: str, *, kept: bool) -> None:
+        """`kept`: names stay as they are, which they cannot beside the table that they come from."""
         self._dialect = dialect
         self._table = table
-        self._same = same_dialect
+        self._kept = kept
         self._taken: set[str] = set()
 
     def take(self, name: str, what: str) -> str:
         """The name for the destination, unique within the table. `what` ends the name of one that has none."""
-        wanted = name if self._same and name else self._qualified(name, what)
+        wanted = name if self._kept and name else self._qualified(name, what)
         chosen, number = self._short(wanted), 2
         while chosen.casefold() in self._taken:
             chosen, number = self._short(f"{wanted}_{number}"), number + 1

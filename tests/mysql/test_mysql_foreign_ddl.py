@@ -7,7 +7,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from core.schema import Column, Key, Sequence, TableName, TableSchema
+from core.errors import InvalidConfiguration
+from core.schema import Column, Key, Sequence, Statement, TableName, TableSchema
 from core.value_type import ValueType
 from deploy.local.mariadb_server import MariadbServer
 from tests.mysql.conftest import Database
@@ -53,7 +54,7 @@ def texts(number: int, **parts: Any) -> list[Column]:
 
 async def test_comments_that_are_too_long_are_listed_and_the_table_is_made(database: Database) -> None:
     source = foreign(
-        "t", texts(1, comment="c" * 1025) + [Column(name="d", type="", comment="d" * 1024)], comment="t" * 2049
+        "t", [*texts(1, comment="c" * 1025), Column(name="d", type="", comment="d" * 1024)], comment="t" * 2049
     )
     connector = database.connector()
     ddl = connector.table_ddl(source, database.table("t"), {"c0": "c0", "d": "d"}, {}, {})
@@ -91,3 +92,29 @@ async def test_numbers_that_go_down_from_zero_are_left_to_the_server(database: D
     assert await connector.create([ddl]) == {}
     await connector.build(ddl.sequences, 1)
     assert (await database.describe("t")).columns[0].identity is not None
+
+
+async def test_a_copy_beside_its_source_has_its_foreign_keys(database: Database) -> None:
+    """MySQL knows a name of a foreign key once in a schema."""
+    database.run(
+        "CREATE TABLE p (id INT PRIMARY KEY); "
+        "CREATE TABLE c (id INT PRIMARY KEY, p INT, CONSTRAINT fk_p FOREIGN KEY (p) REFERENCES p (id))"
+    )
+    source, parent, connector = await database.describe("c"), database.table("p"), database.connector()
+    ddl = connector.table_ddl(
+        source, database.table("c2"), {"id": "id", "p": "p"}, {parent: parent}, {parent: {"id": "id"}}
+    )
+    assert await connector.create([ddl]) == {}
+    for _ in range(2):  # a second attempt finds it standing
+        await connector.build(ddl.foreign_keys, 1)
+    assert [key.columns for key in (await database.describe("c2")).foreign_keys] == [["p"]]
+
+
+async def test_a_foreign_key_whose_name_another_table_has_is_not_taken_for_one_that_stands(database: Database) -> None:
+    database.run(
+        "CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE d (id INT PRIMARY KEY, p INT); "
+        "CREATE TABLE c (id INT PRIMARY KEY, p INT, CONSTRAINT fk_p FOREIGN KEY (p) REFERENCES p (id))"
+    )
+    sql = f"ALTER TABLE `{database.name}`.`d` ADD CONSTRAINT `fk_p` FOREIGN KEY (`p`) REFERENCES `p` (`id`)"
+    with pytest.raises(InvalidConfiguration, match=r"another table .* has a foreign key fk_p"):
+        await database.connector().build([Statement(sql=sql, purpose="foreign key fk_p")], 1)

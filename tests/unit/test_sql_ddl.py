@@ -312,7 +312,7 @@ def test_postgresql_recognises_what_the_shared_builder_writes() -> None:
 
 def test_constraint_names_are_short_unique_and_always_the_same() -> None:
     long = "x" * 200
-    names = [ConstraintNames(DIALECTS["postgres"], "orders", same_dialect=False) for _ in range(2)]
+    names = [ConstraintNames(DIALECTS["postgres"], "orders", kept=False) for _ in range(2)]
     first, again = ([made.take(name, "key") for name in (long, f"{long}y", "PRIMARY", "PRIMARY", "")] for made in names)
     assert first == again
     assert len(set(first)) == len(first)
@@ -335,4 +335,4 @@ def test_constraint_names_are_short_unique_and_always_the_same() -> None:
 def test_constraint_names_hold_their_table_s_and_take_its_case(
     dialect: str, table: str, name: str, expected: str
 ) -> None:
-    assert ConstraintNames(DIALECTS[dialect], table, same_dialect=False).take(name, "key") == expected
+    assert ConstraintNames(DIALECTS[dialect], table, kept=False).take(name, "key") == expected
