@@ -84,6 +84,8 @@ def _fit_column(text: pa.Array, column: FittedColumn) -> tuple[pa.Array, dict[st
     if column.value.kind == "char":
         text = pc.ascii_rtrim(text, " ")  # transformations may fill up what they were given filled up
     for limit in column.limits:
+        if limit.kind == "digits" and limit.scale <= 0:
+            text = _without_empty_fraction(text)
         wrong = _beyond(text, limit, column)
         rows = pc.sum(wrong).as_py() or 0
         if not rows:
@@ -96,6 +98,11 @@ def _fit_column(text: pa.Array, column: FittedColumn) -> tuple[pa.Array, dict[st
         text = pc.replace_with_mask(text, wrong, values)
         counts[limit.kind] = counts.get(limit.kind, 0) + rows
     return text, counts
+
+
+def _without_empty_fraction(text: pa.Array) -> pa.Array:
+    """`3.00` as `3`: the same number, but columns of whole numbers read it in some databases only in this form."""
+    return pc.replace_substring_regex(text, r"\.0*$", "") if pc.any(pc.match_substring(text, ".")).as_py() else text
 
 
 def _beyond(text: pa.Array, limit: Limit, column: FittedColumn) -> pa.Array:

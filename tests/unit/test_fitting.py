@@ -461,6 +461,14 @@ def test_every_kind_takes_empty_and_missing_values_and_has_words(kind: str) -> N
     assert "{" not in beyond(limit) + change(limit)
 
 
+def test_whole_numbers_lose_the_zeros_of_their_fraction() -> None:
+    limit = Limit(kind="digits", precision=5, refuse=False)
+    batch = pa.record_batch({"c": pa.array(["3.00", "-12.0", "0.00", "100", "7.", "2.50", None])})
+    fitted, changed = fit(batch, [column_of(limit, DECIMAL)])
+    assert fitted.column("c").to_pylist() == ["3", "-12", "0", "100", "7", "3", None]
+    assert changed == {"c": {"digits": 1}}
+
+
 @pytest.mark.parametrize("value", [TEXT, WHOLE, DATE, BYTES])
 def test_null_is_refused_where_it_would_become_something_else(value: ValueType) -> None:
     column = column_of(Limit(kind="not_null", refuse=False), value)
