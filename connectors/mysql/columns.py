@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.mysql.native_types import CHARACTERS, OWN, read_type, value_of
+from connectors.mysql.native_types import CHARACTERS, COVERED_CHARSETS, OWN, read_type, value_of
 from core.schema import Check, Column, NotCarried, TableName
 from core.value_type import Limit, ValueType
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 COLUMNS_QUERY = (
     "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, "
-    "GENERATION_EXPRESSION, COLLATION_NAME, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE {tables} "
+    "GENERATION_EXPRESSION, COLLATION_NAME, COLUMN_COMMENT, CHARACTER_SET_NAME "
+    "FROM information_schema.COLUMNS WHERE {tables} "
     "ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 )
 PERIODS = ("ROW START", "ROW END")
@@ -45,11 +46,13 @@ async def read_columns(
 
 
 def _column(row: tuple[Any, ...], documents: set[str], *, mariadb: bool) -> Column:
-    _, _, name, native, nullable, default, extra, generated, collation, comment = row
+    _, _, name, native, nullable, default, extra, generated, collation, comment, charset = row
     json = mariadb and f"CHECK (json_valid(`{name}`))" in documents
     native = "json" if json else native
     base = read_type(native).base
     textual = base in CHARACTERS and base != "json"
+    if textual and charset is not None and charset not in COVERED_CHARSETS:
+        native = f"{native} character set {charset}"
     dated = base in ("date", "datetime", "timestamp")
     value = _readable(value_of(native, json=json))
     return Column(

@@ -108,7 +108,7 @@ def _csv_column(dialect: SqlDialect, column: ReadColumn) -> CsvColumn:
     native = read_type(column.native)
     text = dialect.read_expression(raw, column.value, column.native)
     binary = column.value.kind == "binary" and native.base in BINARIES
-    return CsvColumn(raw, text, native.quoted, binary, whole=native.base in CHARACTERS)
+    return CsvColumn(raw, text, native.quoted, binary, whole=native.base in CHARACTERS and not native.charset)
 
 
 def _field(column: CsvColumn, value: bytes | None) -> bytes:

@@ -28,6 +28,7 @@ HEX_MARK = "X'5C78'"
 GREATEST_FLOAT = "3.4028234663852886e38"
 ROUNDED_TO_GREATEST = "3.4028235677973366e38"
 """Numbers below round to the greatest FLOAT (IEEE 754); the server takes them for out of range."""
+GREATEST_INTEGER = "18446744073709551615"
 INDEX_CHARACTERS, INDEX_BYTES = 191, 764
 """Of a text's or binary's beginning, so that four such columns fit the 3072 bytes of an index."""
 TABLE_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=/*M! utf8mb4_nopad_bin *//*!80017 utf8mb4_0900_bin */"
@@ -112,7 +113,7 @@ class MysqlDialect(SqlDialect):
         if value.kind == "uuid" and base in BINARIES:
             return _uuid(sql)
         if base in CHARACTERS:
-            return f"CAST(CONVERT({sql} USING utf8mb4) AS BINARY)"
+            return _characters(sql, found)
         if base in BINARIES:
             return f"CONCAT({HEX_MARK}, LOWER(HEX({sql})))"
         if base in MOMENTS:
@@ -144,6 +145,16 @@ class MysqlDialect(SqlDialect):
         if value.kind == "timestamp_tz" and base in MOMENTS:
             return f"IF({placeholder} LIKE '%+00', LEFT({placeholder}, CHAR_LENGTH({placeholder}) - 3), {placeholder})"
         return placeholder
+
+
+def _characters(sql: str, native: NativeType) -> str:
+    """What Unicode lacks becomes a question mark: where there are more of them then, the query fails, by a number
+    that is out of range."""
+    text = f"CONVERT({sql} USING utf8mb4)"
+    if not native.charset:
+        return f"CAST({text} AS BINARY)"
+    before, after = (f"(CHAR_LENGTH({form}) - CHAR_LENGTH(REPLACE({form}, '?', '')))" for form in (sql, text))
+    return f"CAST(IF({before} = {after}, {text}, {GREATEST_INTEGER} + CHAR_LENGTH({sql})) AS BINARY)"
 
 
 def _trimmed(sql: str) -> str:

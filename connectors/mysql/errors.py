@@ -107,6 +107,8 @@ CONNECTION_LOST = frozenset([2006, 2013, 2014, 2055, 1152, 1153, 1154, 1155, 115
 CLIENT_SIDE = frozenset([2002, 2003, 2026])
 """The driver's own words about reaching the server (refused, unknown, its certificate)."""
 KEY_NAME = re.compile(r"for key '([^']*)'\s*$")
+NOT_IN_UNICODE = re.compile(r"18446744073709551615 \+ char_length\(.*`([^`]*)`\)", re.IGNORECASE)
+"""The dialect's own way to fail."""
 COLUMN = re.compile(r"\bcolumn (?:`[^`]*`\.`[^`]*`\.)?[`']([^`']*)[`'] at row (\d+)\s*$", re.IGNORECASE)
 
 
@@ -122,6 +124,14 @@ def translate(error: MySQLError) -> MigrationError | ObjectExists:
         return DuplicateKey(
             f"the key is there already{key}, error {code}",
             remedy="Use loadMode replace, or remove the duplicates",
+            code=str(code),
+            evidence=evidence,
+        )
+    lacking = NOT_IN_UNICODE.search(text) if code == 1690 else None
+    if lacking:
+        return DataRejected(
+            f"text has a character that Unicode lacks, column {lacking[1]}",
+            remedy="Mend the value at the source, or leave the column out with 'columns'",
             code=str(code),
             evidence=evidence,
         )

@@ -32,6 +32,9 @@ UNQUOTED = frozenset([*INTEGER_BITS, *DECIMALS, *DOUBLES, "float", "bit", "year"
 SPELLED = re.compile(
     r"\s*(?P<base>[a-z_0-9]+)(?:\s+precision)?\s*(?:\((?P<arguments>(?:'(?:[^']|'')*'|[^')])*)\))?(?P<rest>.*)", re.S
 )
+CHARSET = re.compile(r"\bcharacter set (\w+)")
+COVERED_CHARSETS = frozenset(["utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32", "latin1", "ascii"])
+"""Every character that they can hold has a place in Unicode."""
 LABEL = re.compile(r"'((?:[^']|'')*)'")
 
 
@@ -44,6 +47,8 @@ class NativeType:
     labels: tuple[str, ...] = ()
     unsigned: bool = False
     zerofill: bool = False
+    charset: str = ""
+    """Of a text, where it is one of those that Unicode does not cover."""
 
     @property
     def fraction(self) -> int:
@@ -64,11 +69,14 @@ def read_type(text: str) -> NativeType:
     if found is None:
         return NativeType(lowered.strip())
     base, arguments, rest = found["base"], found["arguments"] or "", found["rest"].lower()
+    named = CHARSET.search(rest)
+    charset = named[1] if named and named[1] not in COVERED_CHARSETS else ""
     if base in ("enum", "set"):
-        return NativeType(base, labels=tuple(label.replace("''", "'") for label in LABEL.findall(arguments)))
+        labels = tuple(label.replace("''", "'") for label in LABEL.findall(arguments))
+        return NativeType(base, labels=labels, charset=charset)
     numbers = tuple(int(number) for number in re.findall(r"\d+", arguments))
     zerofill = "zerofill" in rest
-    return NativeType(base, numbers, unsigned="unsigned" in rest or zerofill, zerofill=zerofill)
+    return NativeType(base, numbers, unsigned="unsigned" in rest or zerofill, zerofill=zerofill, charset=charset)
 
 
 def value_of(text: str, *, json: bool = False) -> ValueType:

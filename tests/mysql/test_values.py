@@ -58,6 +58,19 @@ async def test_every_type_is_read_as_exact_text(database: Database) -> None:
     assert empty == [None] * len(READ)
 
 
+@pytest.mark.parametrize(("charset", "good", "bad"), [("gb2312", "中?", "A2A1"), ("sjis", "ｱ?表", "8540")])
+async def test_a_character_that_unicode_lacks_is_never_read_as_a_question_mark(
+    database: Database, charset: str, good: str, bad: str
+) -> None:
+    native = f"TEXT CHARACTER SET {charset}"
+    good_text = f"CONVERT(_utf8mb4 '{good}' USING {charset})"
+    database.run(f"CREATE TABLE t (odd {native}, v INT); INSERT INTO t VALUES ({good_text}, 1), (NULL, 2), ('', 3)")
+    assert await database.read("t") == [[good, "1"], [None, "2"], ["", "3"]]
+    database.run(f"INSERT INTO t VALUES (_{charset} x'{bad}', 4)")
+    with pytest.raises(DataRejected, match="Unicode lacks, column odd"):
+        await database.read("t")
+
+
 async def test_columns_of_the_same_type_take_every_value_back(database: Database) -> None:
     columns = ", ".join(f"c{position} {native} NULL" for position, (native, _, _) in enumerate(READ))
     values = ", ".join(literal for _, literal, _ in READ)
