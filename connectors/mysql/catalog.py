@@ -59,7 +59,8 @@ async def describe_tables(session: SqlSession, names: Sequence[TableName]) -> di
         parts[name].foreign_keys = keys
     for name, listed in checks.items():
         own = {column.name for column in parts[name].columns}
-        parts[name].checks = [check for check in listed if not check.definition.startswith("CHECK (json_valid(")]
+        types = {column_catalog.json_check(column.name) for column in parts[name].columns if column.type == "json"}
+        parts[name].checks = [check for check in listed if check.definition not in types]
         for check in parts[name].checks:
             check.columns = [column for column in own if f"`{column}`" in check.definition]
     return {name: _table(name, rows[0], parts[name]) for name, rows in tables.items() if rows[0][2] in TABLE_KINDS}

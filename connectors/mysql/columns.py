@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from connectors.mysql.native_types import CHARACTERS, COVERED_CHARSETS, OWN, read_type, value_of
+from connectors.mysql.constraints import unescaped
+from connectors.mysql.native_types import BINARIES, CHARACTERS, COVERED_CHARSETS, OWN, read_type, value_of
 from core.schema import Check, Column, NotCarried, TableName
 from core.value_type import Limit, ValueType
 
@@ -45,9 +46,15 @@ async def read_columns(
     return found
 
 
+def json_check(column: str) -> str:
+    """What makes JSON of MariaDB's LONGTEXT."""
+    return f"CHECK (json_valid(`{column.replace('`', '``')}`))"
+
+
 def _column(row: tuple[Any, ...], documents: set[str], *, mariadb: bool) -> Column:
     _, _, name, native, nullable, default, extra, generated, collation, comment, charset = row
-    json = mariadb and f"CHECK (json_valid(`{name}`))" in documents
+    json = mariadb and native == "longtext" and json_check(name) in documents
+    generated = generated if mariadb or not generated else unescaped(generated)
     native = "json" if json else native
     base = read_type(native).base
     textual = base in CHARACTERS and base != "json"
@@ -85,10 +92,15 @@ def _readable(value: ValueType) -> ValueType:
 
 
 def _default(default: str | None, base: str, extra: str, *, mariadb: bool) -> str | None:
-    """As an expression. MariaDB gives one (`NULL` where there is no default), MySQL the constant itself."""
+    """As an expression. MariaDB gives one (`NULL` where there is no default), MySQL the constant itself (of a binary
+    its hexadecimal digits), or an expression without the parentheses that DEFAULT wants around it."""
     if default is None or (mariadb and default == "NULL"):
         return None
-    if mariadb or EXPRESSION_DEFAULT in extra or default.upper().startswith(("CURRENT_TIMESTAMP", "B'")):
+    if mariadb:
+        return default
+    if EXPRESSION_DEFAULT in extra:
+        return default if default.upper().startswith("CURRENT_TIMESTAMP") else f"({unescaped(default)})"
+    if (base == "bit" and default.startswith("b'")) or (base in BINARIES and default.startswith("0x")):
         return default
     return "'" + default.replace("\\", "\\\\").replace("'", "''") + "'"
 
@@ -97,6 +109,8 @@ def _lost(row: tuple[Any, ...]) -> NotCarried | None:
     label = f"{row[0]}.{row[1]}.{row[2]}"
     if row[7] in PERIODS:
         return NotCarried(object=label, kind="period", reason="it is made by the system versioning of the table")
+    if "INVISIBLE" in str(row[6]):
+        return NotCarried(object=label, kind="invisible", reason="the column is carried, and SELECT * shows it")
     if "on update" in str(row[6]).lower():
         return NotCarried(object=label, kind="on update", reason="the column is not set at changes any more")
     return None

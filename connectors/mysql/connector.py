@@ -24,12 +24,12 @@ from connectors.sql.session import SqlSession
 from core.errors import InvalidConfiguration, SnapshotGone
 from core.schema import Capabilities, NotCarried, TableName, TableSchema
 
-OLDEST = {"MariaDB": (10, 5), "MySQL": (8, 0)}
-"""MariaDB before 10.5 and MySQL before 8.0 lack what tables are made with."""
+OLDEST = {"MariaDB": (10, 5), "MySQL": (8, 0, 19)}
+"""MariaDB before 10.5 lacks what tables are made with, MySQL before 8.0.19 DROP CONSTRAINT."""
 
 
 class Mysql(SqlConnector):
-    """MySQL 8.0 and newer, MariaDB 10.5 and newer."""
+    """MySQL 8.0.19 and newer, MariaDB 10.5 and newer."""
 
     dialect: ClassVar[SqlDialect] = MysqlDialect()
     capabilities: ClassVar[Capabilities] = MysqlDialect.capabilities
@@ -67,7 +67,7 @@ class Mysql(SqlConnector):
             )[0]
         product = "MariaDB" if "mariadb" in f"{version} {comment}".lower() else "MySQL"
         oldest = OLDEST[product]
-        numbers = tuple(int(part) for part in str(version).split("-")[0].split(".")[:2])
+        numbers = tuple(int(part) for part in str(version).split("-")[0].split(".")[:3])
         if numbers < oldest:
             raise InvalidConfiguration(
                 f"the server is {product} {version}",

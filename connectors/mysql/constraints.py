@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,10 @@ async def read_checks(catalog: Catalog, *, mariadb: bool) -> dict[TableName, lis
     """Checks of tables and of columns."""
     schema, table = ("CONSTRAINT_SCHEMA", "TABLE_NAME") if mariadb else ("t.TABLE_SCHEMA", "t.TABLE_NAME")
     return {
-        name: [Check(name=check, definition=f"CHECK ({clause})") for _, _, check, clause in rows]
+        name: [
+            Check(name=check, definition=f"CHECK ({clause if mariadb else unescaped(clause)})")
+            for _, _, check, clause in rows
+        ]
         for name, rows in (await catalog.rows(CHECKS_QUERY[mariadb], schema, table)).items()
     }
 
@@ -78,6 +82,11 @@ async def read_foreign_keys(catalog: Catalog) -> dict[TableName, list[ForeignKey
         table: [_foreign_key(name, list(parts)) for name, parts in groupby(rows, key=lambda row: row[2])]
         for table, rows in found.items()
     }
+
+
+def unescaped(expression: str) -> str:
+    """MySQL's catalog prints expressions as a string's inside: `_utf8mb4\\'it\\'`."""
+    return re.sub(r"\\(.)", r"\1", expression, flags=re.DOTALL)
 
 
 def _add_index(indexes: Indexes, table: TableName, name: str, parts: list[tuple[Any, ...]]) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from connectors.mysql.catalog import Catalog
+from connectors.mysql.columns import read_columns
+from connectors.mysql.constraints import read_checks
 from core.errors import AccessDenied, NotFound, Unavailable
 from core.schema import TableName
 from deploy.local.postgres_server import free_port
@@ -89,6 +94,7 @@ async def test_keys_and_checks_are_described_as_they_are(shop: Database) -> None
 async def test_what_stays_behind_is_named(shop: Database) -> None:
     assert {(note.object.rpartition(".")[2], note.kind) for note in (await shop.describe("parent")).not_carried} == {
         ("at", "on update"),
+        ("hidden", "invisible"),
         ("words", "index"),
     }
     assert [note.kind for note in (await shop.describe("old")).not_carried] == ["history"]
@@ -135,3 +141,54 @@ async def test_logins_that_fail_say_why(shop: Database) -> None:
     found = await shop.connector(sslMode="disable").check()
     assert found.product == "MariaDB"
     assert found.warnings == ()
+
+
+async def test_a_check_that_says_more_than_json_is_kept(database: Database) -> None:
+    database.run(
+        "CREATE TABLE t (a JSON, b VARCHAR(20) CHECK (json_valid(b)), c LONGTEXT CHECK (json_valid(c) AND c <> '{}'), "
+        "`d``` JSON, e INT INVISIBLE)"
+    )
+    table = await database.describe("t")
+    assert [column.type for column in table.columns] == ["json", "varchar(20)", "longtext", "json", "int(11)"]
+    assert [check.columns for check in table.checks] == [["b"], ["c"]]
+    assert [(note.object.rpartition(".")[2], note.kind) for note in table.not_carried] == [("e", "invisible")]
+
+
+class Mysql8Catalog(Catalog):
+    """What information_schema of MySQL 8.0 says of columns and checks (no such server can be had here)."""
+
+    def __init__(self, name: TableName, rows: list[tuple[Any, ...]]) -> None:
+        self._name, self._rows = name, rows
+
+    async def rows(self, query: str, schema: str, table: str) -> dict[TableName, list[tuple[Any, ...]]]:
+        return {self._name: self._rows}
+
+
+async def test_defaults_and_generated_columns_of_mysql_8_are_expressions_again() -> None:
+    """It prints constants bare, bytes as digits, expressions escaped as within a string."""
+    name = TableName(schema_name="s", name="t")
+    said = {
+        ("text", "varchar(9)", "it's \\", "", ""): "'it''s \\\\'",
+        ("number", "int", "5", "", ""): "'5'",
+        ("moment", "datetime", "CURRENT_TIMESTAMP", "DEFAULT_GENERATED", ""): "CURRENT_TIMESTAMP",
+        ("word", "varchar(20)", "CURRENT_TIMESTAMP", "", ""): "'CURRENT_TIMESTAMP'",
+        ("bytes", "varbinary(5)", "0x6162", "", ""): "0x6162",
+        ("flags", "bit(3)", "b'101'", "", ""): "b'101'",
+        ("made", "varchar(9)", "concat(_utf8mb4\\'a\\',1)", "DEFAULT_GENERATED", ""): "(concat(_utf8mb4'a',1))",
+        ("none", "int", None, "", ""): None,
+        ("sum", "int", None, "VIRTUAL GENERATED", "if((`a` = _utf8mb4\\'x\\'),1,0)"): None,
+    }
+    rows = [
+        ("s", "t", column, native, "YES", default, extra, generated, None, "", None)
+        for column, native, default, extra, generated in said
+    ]
+    columns, _ = (await read_columns(Mysql8Catalog(name, rows), {}, mariadb=False))[name]
+    assert {column.name: column.default for column in columns} == {key[0]: text for key, text in said.items()}
+    assert columns[-1].generated == "if((`a` = _utf8mb4'x'),1,0)"
+
+
+async def test_checks_of_mysql_8_are_expressions_again() -> None:
+    name = TableName(schema_name="s", name="t")
+    rows = [("s", "t", "ck", "(`a` <> _utf8mb4\\'it\\\\\\'s\\')")]
+    (check,) = (await read_checks(Mysql8Catalog(name, rows), mariadb=False))[name]
+    assert check.definition == "CHECK ((`a` <> _utf8mb4'it\\'s'))"
