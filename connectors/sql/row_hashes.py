@@ -47,6 +47,7 @@ async def count_hashes(parts: Parts, proof: DigestMethod) -> dict[int, int]:
 async def find_rows(parts: Parts, proof: DigestMethod, hashes: Sequence[int]) -> list[dict[str, Any]]:
     """One row for each of the hashes that occurs, as column → text."""
     missing = set(hashes)
+    wanted = len(missing)
     found: list[dict[str, Any]] = []
 
     def search(part: pa.RecordBatch) -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ async def find_rows(parts: Parts, proof: DigestMethod, hashes: Sequence[int]) ->
     async with aclosing(_each(parts, search)) as searched:
         async for rows in searched:
             found += rows
-            if not missing:
+            if len(found) == wanted:  # not `missing`: the thread of a later part empties it before its rows are here
                 break
     return found
 
