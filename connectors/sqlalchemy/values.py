@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from core.errors import DataRejected, InvalidConfiguration
 from core.value_type import ValueType
 
-MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)?[ T]?(?P<time>\d\d:\d\d:\d\d)(\.(?P<fraction>\d+))?")
+MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)?[ T]?(?P<time>\d{2,3}:\d\d:\d\d)(\.(?P<fraction>\d+))?")
 FLOATING = ("REAL", "FLOAT", "DOUBLE")
 SINGLE = ("REAL", "FLOAT")
+BYTES = (bytes, bytearray, memoryview)
 SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 ToText = Callable[[Any], str]
@@ -41,7 +42,7 @@ def texts(values: Sequence[Any], value: ValueType, native: str, name: str) -> pa
 
 
 def _plain(item: Any) -> str:
-    if isinstance(item, bytes | memoryview):
+    if isinstance(item, BYTES):
         return bytes(item).decode()
     return str(item)
 
@@ -90,8 +91,10 @@ def _char(item: Any) -> str:
 
 
 def _binary(item: Any) -> str:
-    if isinstance(item, str):  # in a column of text
+    if isinstance(item, str) and item.startswith("\\x"):  # in a column of text
         return item
+    if not isinstance(item, BYTES):  # `bytes` would make so many zeros of a number
+        raise ValueError("is not binary")
     return "\\x" + bytes(item).hex()
 
 
@@ -105,9 +108,10 @@ def _date(item: Any) -> str:
 
 def _time(item: Any) -> str:
     if isinstance(item, timedelta):
-        whole, fraction = divmod(item // timedelta(microseconds=1), 1_000_000)
+        whole, fraction = divmod(abs(item) // timedelta(microseconds=1), 1_000_000)
         minutes, seconds = divmod(whole, 60)
-        return _trimmed(f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}.{fraction:06d}")
+        sign = "-" if item < timedelta() else ""
+        return sign + _trimmed(f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}.{fraction:06d}")
     return _trimmed(item.replace(tzinfo=None).isoformat() if isinstance(item, time) else str(item))
 
 
