@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 SCHEME = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?", re.IGNORECASE)
-SECRET_WORDS = ("password", "passwd", "pwd", "secret", "token", "private_key", "key_password")
+SECRET = re.compile(
+    r"(password|passwd|passphrase|passcode|pwd|secret|token|private_?key|api_?key|credential)\w*\s*=", re.IGNORECASE
+)
+"""In the query, or within one of its values, as ODBC's connection strings are."""
 
 
 class SqlalchemyOptions(ConnectorOptions):
@@ -39,8 +42,7 @@ class SqlalchemyOptions(ConnectorOptions):
             _ = parts.port
         except ValueError:
             raise ValueError("the port in url is no number") from None
-        names = [name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-        if parts.password is not None or any(word in name for name in names for word in SECRET_WORDS):
+        if parts.password is not None or SECRET.search(unquote_plus(unquote_plus(rest))):
             raise ValueError("url must not hold a password: name a secret with secretsRef")
         return text
 
