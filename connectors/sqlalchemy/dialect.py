@@ -76,11 +76,15 @@ class SqlalchemyDialect(SqlDialect):
         return f"CAST({placeholder} AS {native})"
 
     def _cast(self, sql: str, type_: sa.String) -> str:
-        return str(sa.cast(sa.literal_column(sql), type_).compile(dialect=self.engine_dialect))
+        return self._single_percents(str(sa.cast(sa.literal_column(sql), type_).compile(dialect=self.engine_dialect)))
 
     def identifier(self, name: str) -> str:
         """Always quoted, so that it is spelled as given."""
-        return str(self.engine_dialect.identifier_preparer.quote_identifier(name))
+        return self._single_percents(str(self.engine_dialect.identifier_preparer.quote_identifier(name)))
+
+    def _single_percents(self, sql: str) -> str:
+        """SQLAlchemy doubles percent signs for drivers that format statements; without parameters they do not."""
+        return sql.replace("%%", "%") if self.engine_dialect.paramstyle in ("format", "pyformat") else sql
 
     def placeholder(self, position: int) -> str:
         """As the driver's paramstyle has it."""
