@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,6 +113,11 @@ class SqlLedger:
         )
         return Digest(rows=int(found[0][0]), total=str(found[0][1])) if found else None
 
+    async def forget(self, session: SqlSession, entry: LedgerEntry) -> None:
+        """Deletes the entry's row."""
+        wanted = {"job_id": entry.job_id, "table_id": entry.table_id, "load": entry.load, "number": entry.number}
+        await session.execute(f"DELETE FROM {self.sql} WHERE {self._equal(wanted)}", list(wanted.values()))
+
     async def rows(self, session: SqlSession, load: LoadRef) -> list[LedgerRow]:
         """The batches of one load, by number."""
         found = await self._select(
@@ -178,12 +183,16 @@ class SqlLedger:
     async def _select(
         self, session: SqlSession, names: Sequence[str], wanted: dict[str, Any], also: str = ""
     ) -> list[tuple[Any, ...]]:
-        conditions = [
-            f"{self._name(name)} = {self.dialect.placeholder(position)}" for position, name in enumerate(wanted)
-        ]
-        condition = " AND ".join([*conditions, *([also] if also else [])])
+        condition = " AND ".join([self._equal(wanted), *([also] if also else [])])
         selected = ", ".join(map(self._name, names))
         return await session.fetch(f"SELECT {selected} FROM {self.sql} WHERE {condition}", list(wanted.values()))
+
+    def _equal(self, wanted: Iterable[str]) -> str:
+        """Names and placeholders for their values, in that order."""
+        conditions = (
+            f"{self._name(name)} = {self.dialect.placeholder(position)}" for position, name in enumerate(wanted)
+        )
+        return " AND ".join(conditions)
 
     async def _insert(self, session: SqlSession, entry: LedgerEntry, beginning: dict[str, Any]) -> None:
         row = {

@@ -15,6 +15,7 @@ from connectors.sql.patterns import matching
 from connectors.sqlalchemy.catalog import Catalog, estimated_bytes
 from connectors.sqlalchemy.dialect import CAPABILITIES, SqlalchemyDialect
 from connectors.sqlalchemy.options import SqlalchemyOptions
+from connectors.sqlalchemy.rollback_probe import refuse_without_rollback
 from connectors.sqlalchemy.session import SqlalchemySession, open_session
 from core.errors import InvalidConfiguration
 from core.schema import Capabilities, NotCarried, RangePlan, TableName, TableSchema
@@ -102,6 +103,12 @@ class Sqlalchemy(SqlConnector):
         return await super().plan_ranges(
             table, batch_rows=batch_rows, batch_bytes=batch_bytes, stable_pages=stable_pages
         )
+
+    async def prepare_ledger(self) -> None:
+        """See WritesRows. Raises InvalidConfiguration where the database does not roll back."""
+        await super().prepare_ledger()
+        async with self.open_session("rolling back") as session:
+            await refuse_without_rollback(session, self.ledger())
 
     async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
         """See ListsObjects."""

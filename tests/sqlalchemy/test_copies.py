@@ -10,10 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from connectors.canonical import digest_batch
+from connectors.contract import Credentials
+from connectors.sqlalchemy.connector import Sqlalchemy
+from connectors.sqlalchemy.options import SqlalchemyOptions
 from core.errors import AccessDenied, Contended, DataRejected, Defect, InvalidConfiguration, NotFound, Unavailable
 from core.value_type import ValueType
+from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import free_port
 from tests.firebird_server import FirebirdServer
 from tests.sqlalchemy.conftest import Arriving, Place
@@ -182,3 +187,26 @@ async def test_cancelling_ends_the_statement_in_the_server(firebird_place: Place
         await counting
     running = "SELECT count(*) FROM mon$statements WHERE mon$state = 1 AND mon$attachment_id <> CURRENT_CONNECTION"
     assert firebird_place.ask(running) == [(0,)]
+
+
+async def test_names_keep_their_percent_signs(place: Place) -> None:
+    arriving = Arriving(place, {"id %s": ValueType(kind="integer"), "100%%": ValueType(kind="json")}, table="50% %d")
+    await arriving.create()
+    begun = await arriving.begin()
+    rows = [("1", '{"a": "5%"}')]
+    await arriving.load(begun.load, 0, rows)
+    assert [tuple(row.items()) for row in await place.read("50% %d")] == [(("id %s", "1"), ("100%%", rows[0][1]))]
+    assert await arriving.digest() == digest_batch(arriving.batch(rows), arriving.proof.columns)
+
+
+@pytest.mark.parametrize("query", ["autocommit=true", "init_command=SET default_storage_engine=Aria"])
+async def test_a_database_that_does_not_roll_back_is_no_destination(query: str, mariadb: MariadbServer) -> None:
+    """Its ledger would tell of batches whose rows never came."""
+    url = f"mysql+pymysql://{mariadb.user}@127.0.0.1:{mariadb.port}/"
+    with sa.create_engine(url).begin() as connection:
+        connection.exec_driver_sql("CREATE OR REPLACE DATABASE no_rollback")
+    destination = Sqlalchemy(SqlalchemyOptions(url=f"{url}no_rollback?{query}"), Credentials(), "test")
+    with pytest.raises(InvalidConfiguration, match="rolled back"):
+        await destination.prepare_ledger()
+    async with destination.open_session("looking") as session:
+        assert await session.fetch("SELECT count(*) FROM sterna_ledger") == [(0,)]
