@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,11 @@ def row_number(table: TableSchema) -> str | None:
     """A name of the hidden row number that no column has taken, None where the table has none."""
     if any(lost.kind == "WITHOUT ROWID" for lost in table.not_carried):
         return None
-    taken = {column.name.lower() for column in table.columns}
+    return _not_taken(column.name for column in table.columns)
+
+
+def _not_taken(columns: Iterable[str]) -> str | None:
+    taken = {name.lower() for name in columns}
     return next((name for name in ROW_NUMBERS if name not in taken), None)
 
 
@@ -257,7 +261,7 @@ async def _primary_key(session: SqlSession, table: str) -> list[str]:
 
 async def _row_numbers(session: SqlSession, listed: Listed, column: str) -> RowNumbers:
     """What the next row's number comes after: AUTOINCREMENT remembers it, else it is the greatest there is."""
-    last = (await session.fetch(f"SELECT max(rowid) FROM {_quoted(listed.name)}"))[0][0]
+    last = (await session.fetch(f"SELECT max({_quoted(column)}) FROM {_quoted(listed.name)}"))[0][0]
     if await session.fetch("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"):
         kept = await session.fetch("SELECT seq FROM sqlite_sequence WHERE name = ?", [listed.name])
         last = max([last or 0, *(int(seq) for (seq,) in kept)])
@@ -277,10 +281,12 @@ async def _estimate_rows(session: SqlSession, listed: Listed, file: Path) -> int
         if numbers:
             return max(numbers)
     most = file.stat().st_size // LEAST_ROW_BYTES
-    if listed.without_rowid:
+    columns = await session.fetch("SELECT name FROM pragma_table_xinfo(?)", [listed.name])
+    number = None if listed.without_rowid else _not_taken(name for (name,) in columns)
+    if number is None:
         return most
-    low = (await session.fetch(f"SELECT min(rowid) FROM {_quoted(listed.name)}"))[0][0]
-    high = (await session.fetch(f"SELECT max(rowid) FROM {_quoted(listed.name)}"))[0][0]
+    low = (await session.fetch(f"SELECT min({number}) FROM {_quoted(listed.name)}"))[0][0]
+    high = (await session.fetch(f"SELECT max({number}) FROM {_quoted(listed.name)}"))[0][0]
     return min(int(high) - int(low) + 1, most) if low is not None else 0
 
 

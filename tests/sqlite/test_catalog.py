@@ -191,3 +191,16 @@ async def test_a_destination_file_is_created_with_the_first_table(new_file: NewF
     with closing(sqlite3.connect(arriving.database.path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert [row[1:3] for row in connection.execute("PRAGMA table_info(t)")] == [("id", "INTEGER"), ("Ä b", "TEXT")]
+
+
+async def test_columns_with_the_row_numbers_names_are_columns(new_file: NewFile) -> None:
+    source = new_file("source")
+    source.run(
+        "CREATE TABLE taken (rowid TEXT, _rowid_ TEXT, oid TEXT)",
+        "INSERT INTO taken VALUES ('a', 'b', 'c')",
+        "CREATE TABLE numbered (id INTEGER PRIMARY KEY, rowid TEXT)",
+        "INSERT INTO numbered VALUES (41, 'z')",
+    )
+    numbered = await source.describe("numbered")
+    assert (numbered.estimated_rows, numbered.sequences[0].last_value) == (1, 41)
+    assert await source.read("taken") == [{"rowid": "a", "_rowid_": "b", "oid": "c"}]
