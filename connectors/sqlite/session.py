@@ -162,7 +162,8 @@ class SqliteSession(SqlSession):
         """See SqlSession."""
         marks = ", ".join("?" * len(target.columns))
         names = self._dialect.identifiers(target.columns)
-        statement = f"INSERT INTO {self._dialect.qualified(target.table)} ({names}) VALUES ({marks})"
+        into = self._dialect.qualified(target.table)
+        statement = f"INSERT OR ABORT INTO {into} ({names}) VALUES ({marks})"  # whatever ON CONFLICT says of its keys
 
         def call() -> int:
             columns: list[Iterable[Any]] = [

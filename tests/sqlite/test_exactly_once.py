@@ -110,6 +110,18 @@ async def test_a_refused_row_takes_its_whole_batch_back(arriving: Arriving) -> N
     assert arriving.database.rows("SELECT count(*) FROM sterna_ledger WHERE number = 0") == [(0,)]
 
 
+@pytest.mark.parametrize("action", ["REPLACE", "IGNORE", "ROLLBACK"])
+async def test_a_key_that_stands_is_refused_whatever_its_table_does_about_it(action: str, new_file: NewFile) -> None:
+    arriving = Arriving(new_file("destination"), {"id": ValueType(kind="integer"), "v": ValueType(kind="text")})
+    arriving.database.run(f"CREATE TABLE t (id INTEGER PRIMARY KEY ON CONFLICT {action}, v TEXT)")
+    await arriving.create()
+    arriving.database.insert("t", [(7, "stood before")])
+    begun = await arriving.begin()
+    with pytest.raises(DataRejected, match="UNIQUE constraint failed"):
+        await arriving.load(begun.load, 0, [("1", "new"), ("7", "new")])
+    assert arriving.database.rows("SELECT id, v FROM t") == [(7, "stood before")]
+
+
 async def test_a_trigger_that_drops_rows_is_noticed(arriving: Arriving) -> None:
     arriving.database.run("CREATE TRIGGER drops BEFORE INSERT ON t WHEN new.id = 2 BEGIN SELECT RAISE(IGNORE); END")
     begun = await arriving.begin()
