@@ -26,6 +26,7 @@ from core.errors import (
     Unavailable,
 )
 
+MEMORY = "Raise the option memoryLimit or free disk space, then retry"
 FILES: tuple[tuple[str, type[MigrationError], str], ...] = (
     ("Could not set lock|different configuration", Contended, "Another process or a reader has the file open"),
     ("does not exist|No such file", NotFound, "Check the option path"),
@@ -34,14 +35,15 @@ FILES: tuple[tuple[str, type[MigrationError], str], ...] = (
     ("not a valid DuckDB|version number|storage version", InvalidConfiguration, "Check the option path"),
     ("[Ee]xtension", InvalidConfiguration, "Sterna loads no extensions: leave out what needs one"),
 )
-BY_CLASS: tuple[tuple[type[duckdb.Error], type[MigrationError], str], ...] = (
-    (duckdb.TransactionException, Contended, "Another session of this worker changed the same table"),
-    (duckdb.InterruptException, Contended, "The statement was interrupted"),
-    (duckdb.PermissionException, AccessDenied, "Let the worker's account read and write the file"),
-    (duckdb.OutOfMemoryException, OutOfSpace, "Raise the option memoryLimit or free disk space, then retry"),
-    (duckdb.FatalException, Unavailable, ""),
-    (duckdb.InternalException, Unavailable, ""),
+BY_CLASS: tuple[tuple[type[duckdb.Error], type[MigrationError], str, str], ...] = (
+    (duckdb.TransactionException, Contended, "another session of this worker changed the same table", ""),
+    (duckdb.InterruptException, Contended, "the statement was interrupted", ""),
+    (duckdb.PermissionException, AccessDenied, "not allowed", "Let the worker's account read and write the file"),
+    (duckdb.OutOfMemoryException, OutOfSpace, "DuckDB has no memory left", MEMORY),
+    (duckdb.FatalException, Unavailable, "DuckDB has failed and must open the file anew", ""),
+    (duckdb.InternalException, Unavailable, "DuckDB has an error of its own", ""),
 )
+"""Classes whose texts may quote a key or a value."""
 NAMING: tuple[tuple[type[duckdb.Error], type[MigrationError]], ...] = (
     (duckdb.CatalogException, InvalidConfiguration),
     (duckdb.BinderException, InvalidConfiguration),
@@ -79,9 +81,9 @@ def translate(error: BaseException) -> MigrationError | ObjectExists | None:
     for naming, known in NAMING:
         if isinstance(error, naming):
             return known(line)
-    for matching, known, remedy in BY_CLASS:
+    for matching, known, meaning, remedy in BY_CLASS:
         if isinstance(error, matching):
-            return known(line, remedy=remedy)
+            return known(meaning, remedy=remedy, evidence={"server": text})
     if isinstance(error, (duckdb.IOException, duckdb.ConnectionException)):
         return _file(line)
     return _about_values(error, text)

@@ -219,7 +219,7 @@ class DuckdbSession(SqlSession):
             try:
                 await self.execute("ROLLBACK")
             except MigrationError as error:
-                if "no transaction is active" not in error.message:
+                if "no transaction is active" not in str(error.evidence):
                     raise
 
     async def hold_table(self, table: TableName, *, alone: bool) -> None:

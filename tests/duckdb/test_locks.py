@@ -172,6 +172,22 @@ async def test_a_straggler_of_an_earlier_load_cannot_commit_into_the_next_one(ne
     assert (await arriving.load(new.load, 0, parts)).digest.rows == 10
 
 
+async def test_a_key_that_two_sessions_bring_at_once_is_contended_and_not_quoted(new_file: NewFile) -> None:
+    database = new_file("destination")
+    database.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    connector = database.connector()
+    async with connector.open_session("first") as first, connector.open_session("second") as second:
+        for session in (first, second):
+            await session.begin()
+            await session.execute("INSERT INTO t VALUES (424242)")
+        await first.commit()
+        with pytest.raises(Contended) as refused:
+            await second.commit()
+        await second.rollback()
+    assert "424242" not in str(refused.value)
+    assert database.rows("SELECT count(*) FROM t") == [(1,)]
+
+
 async def test_a_missing_source_is_refused_and_not_made(new_file: NewFile) -> None:
     database = new_file("source")
     assert (await database.connector().check()).warnings == ("the file is not there yet",)
