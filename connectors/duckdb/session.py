@@ -20,6 +20,7 @@ from connectors.base import LoadTarget
 from connectors.duckdb.dialect import MISFIT, DuckdbDialect
 from connectors.duckdb.errors import translated
 from connectors.duckdb.options import DuckdbOptions
+from connectors.duckdb.turn import Turn
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.session import SqlSession
 from core.errors import Contended, DataRejected, InvalidConfiguration, MigrationError, NotFound
@@ -38,7 +39,7 @@ SESSION_SETTINGS = {"TimeZone": "UTC"}
 PART_BYTES = 2 * 1024 * 1024
 VECTOR_ROWS = 2048
 """Rows that DuckDB works on at once (its STANDARD_VECTOR_SIZE): what is streamed comes in such pieces."""
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 ARRIVING = "sterna_arriving"
 
 
@@ -61,15 +62,19 @@ async def open_session(options: DuckdbOptions, purpose: str, *, read_only: bool)
 
 
 async def _open(thread: DriverThread, options: DuckdbOptions, read_only: bool) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + options.lock_timeout
-    while True:
-        try:
-            with translated(f"opening {options.path}"):
-                return await thread.run(_connect, options.path, read_only)
-        except Contended:
-            if time.monotonic() >= deadline:
-                raise
-        await asyncio.sleep(POLL_SECONDS)
+    """Who is kept waiting for the turn for long (its holder may be stopped) tries without it."""
+    begun = time.monotonic()
+    with Turn(options.path, make=not read_only) as turn:
+        while True:
+            waited = time.monotonic() - begun
+            if turn.take() or waited > options.lock_timeout / 2:
+                try:
+                    with translated(f"opening {options.path}"):
+                        return await thread.run(_connect, options.path, read_only)
+                except Contended:
+                    if waited >= options.lock_timeout:
+                        raise
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def _connect(path: str, read_only: bool) -> duckdb.DuckDBPyConnection:

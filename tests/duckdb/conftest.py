@@ -102,14 +102,16 @@ class Arriving:
         beginning = LoadBeginning("job", "table", run, token)
         return await self.database.connector().begin_load(beginning, self.target, replace=replace)
 
-    async def load(self, load: int, number: int, parts: Sequence[pa.RecordBatch]) -> Loaded:
+    async def load(self, load: int, number: int, parts: Sequence[pa.RecordBatch], **options: Any) -> Loaded:
         digest = sum((digest_batch(part, self.proof.columns) for part in parts), Digest())
-        return await self.load_parts(load, number, digest, parts)
+        return await self.load_parts(load, number, digest, parts, **options)
 
-    async def load_parts(self, load: int, number: int, digest: Digest, parts: Sequence[pa.RecordBatch]) -> Loaded:
+    async def load_parts(
+        self, load: int, number: int, digest: Digest, parts: Sequence[pa.RecordBatch], **options: Any
+    ) -> Loaded:
         async def all_parts() -> AsyncIterator[pa.RecordBatch]:
             for part in parts:
                 yield part
 
         entry = LedgerEntry("job", "table", load, number, digest)
-        return await self.database.connector().load_arrow(self.target, entry, all_parts(), lambda _: None)
+        return await self.database.connector(**options).load_arrow(self.target, entry, all_parts(), lambda _: None)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.duckdb.turn import Turn
 from core.errors import AccessDenied, Contended, InvalidConfiguration, NotFound
 from core.schema import Digest
 from tests.duckdb.conftest import Arriving, Database, NewFile
@@ -47,6 +48,31 @@ async def load(source, destination):
     await destination.connector().load_arrow(arriving.target, entry, parts(), lambda _: None)
 
 asyncio.run(load(*(Database(Path(path)) for path in sys.argv[1:])))
+"""
+BUSY = """
+import asyncio, itertools, sys
+from connectors.contract import Credentials
+from connectors.duckdb.connector import Duckdb
+from connectors.duckdb.options import DuckdbOptions
+
+async def main():
+    connector = Duckdb(DuckdbOptions(path=sys.argv[1]), Credentials(), "busy")
+    opened = asyncio.Event()
+
+    async def work():
+        while True:
+            async with connector.open_session("working"):
+                opened.set()
+                await asyncio.sleep(0.2)
+
+    first = asyncio.create_task(work())
+    await opened.wait()
+    await asyncio.sleep(0.1)
+    second = asyncio.create_task(work())  # there is always one that has the file open
+    print("open", flush=True)
+    await asyncio.gather(first, second)
+
+asyncio.run(main())
 """
 ROOT = Path(__file__).parent.parent.parent
 
@@ -94,6 +120,26 @@ async def test_a_load_waits_for_the_process_that_has_the_file_open(mode: str, ne
         holder.communicate("\n")
         assert (await loading).digest.rows == 10
     assert destination.rows("SELECT count(*) FROM t") == [(10,)]
+
+
+async def test_a_worker_whose_sessions_overlap_lets_another_one_in(new_file: NewFile) -> None:
+    source, destination = new_file("source"), new_file("destination")
+    arriving = await arriving_in(destination, source)
+    begun = await arriving.begin()
+    parts = await source.read("t")
+    with started(BUSY, str(destination.path)):
+        for number in range(3):
+            assert (await arriving.load(begun.load, number, parts, lock_timeout=10)).digest.rows == 10
+
+
+async def test_who_is_stopped_while_waiting_for_the_file_keeps_nobody_out(new_file: NewFile) -> None:
+    source, destination = new_file("source"), new_file("destination")
+    arriving = await arriving_in(destination, source)
+    begun = await arriving.begin()
+    parts = await source.read("t")
+    with Turn(str(destination.path), make=True) as turn:
+        assert turn.take()
+        assert (await arriving.load(begun.load, 0, parts, lock_timeout=1)).digest.rows == 10
 
 
 async def test_a_file_that_stays_open_elsewhere_is_contended(new_file: NewFile) -> None:
