@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 from connectors.base import LoadBeginning, LoadGeneration, LoadTarget, ServerInfo
+from connectors.contract import LedgerEntry
 from connectors.snowflake import catalog
 from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.ledger import SnowflakeLedger
@@ -18,7 +19,7 @@ from connectors.sql.errors import doing
 from connectors.sql.patterns import matching
 from connectors.sql.session import SqlSession
 from core.errors import InvalidConfiguration, NotFound
-from core.schema import Capabilities, NotCarried, TableName, TableSchema
+from core.schema import Capabilities, Digest, NotCarried, TableName, TableSchema
 
 
 class Snowflake(SqlConnector):
@@ -90,4 +91,6 @@ class Snowflake(SqlConnector):
                 await session.hold_table(target.table, alone=True)
                 begun = await self.ledger().begin_load(session, begin, target, replace=replace)
                 await session.commit()
+                entry = LedgerEntry(begin.job_id, begin.table_id, begun.load, 0, Digest())
+                await self.writer(session).remove_loads_before(entry)
                 return begun

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from connectors.snowflake.types import TEXT_BYTES, WIDEST_TEXT, all_guards, type
 from connectors.sql.errors import doing
 from connectors.sql.ledger import SqlLedger
 from connectors.sql.writer import SqlWriter
-from core.errors import DataMismatch, InvalidConfiguration, MigrationError
+from core.errors import Contended, DataMismatch, InvalidConfiguration, MigrationError, Unavailable
 
 T = TypeVar("T")
 
@@ -52,17 +53,38 @@ class SnowflakeWriter(SqlWriter):
             recorded = await self._ledger.recorded(self._snowflake, entry)
             if recorded is not None:
                 return Loaded(digest=recorded, repeated=True)
-            name = staged_name(entry)
             with tempfile.TemporaryDirectory(prefix="sterna-snowflake-") as folder:
                 file = Path(folder) / f"{entry.number}.parquet"
                 rows = await self._spool(target, parts, file, progress)
-                if rows:
-                    await _while_alive(self._put(file, name), progress)
-            loaded = await _while_alive(self._load_staged(target, entry, f"{STAGE}/{name}/{file.name}", rows), progress)
+                return await self._by_stage(target, entry, file, rows, progress)
+
+    async def _by_stage(
+        self, target: LoadTarget, entry: LedgerEntry, file: Path, rows: int, progress: Progress
+    ) -> Loaded:
+        """Leaves nothing on the stage, unless the worker or the connection dies: then the batch's next attempt, or the
+        table's next load, takes it away."""
+        name = staged_name(entry)
+        try:
             if rows:
-                with suppress(MigrationError):  # the batch is loaded; the next load of the table removes what is left
-                    await self._snowflake.execute(f"REMOVE {STAGE}/{name}/{file.name}")
+                await _while_alive(self._put(file, name), progress)
+            loaded = await _while_alive(self._load_staged(target, entry, f"{STAGE}/{name}/{file.name}", rows), progress)
+        except MigrationError as error:
+            if not isinstance(error, Unavailable):
+                await self._remove(f"{STAGE}/{name}/{file.name}")
+            raise
+        if rows:
+            await self._remove(f"{STAGE}/{name}/{file.name}")
         return loaded
+
+    async def remove_loads_before(self, entry: LedgerEntry) -> None:
+        """Takes away what the load before left on the stage; nobody may load it any more."""
+        if entry.load > 1:
+            await self._remove(f"{STAGE}/{staged_name(replace(entry, load=entry.load - 1))}/")
+
+    async def _remove(self, path: str) -> None:
+        with suppress(MigrationError):
+            await self._snowflake.rollback()
+            await self._snowflake.execute(f"REMOVE {path}")
 
     async def _spool(
         self, target: LoadTarget, parts: AsyncIterator[pa.RecordBatch], file: Path, progress: Progress
@@ -102,6 +124,8 @@ class SnowflakeWriter(SqlWriter):
         if rows and not taken:
             # The ledger, which is held, does not have the batch: Snowflake remembers a file whose load was undone
             taken = await self._copy(target, staged, again=True)
+        if rows and not taken:  # a straggler has failed meanwhile and has removed it
+            raise Contended("another attempt at the batch has taken the file off the stage")
         if taken != entry.digest.rows:
             raise DataMismatch(f"{entry.digest.rows} rows were extracted, the destination took {taken}")
         await session.commit()

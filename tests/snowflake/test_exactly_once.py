@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from connectors.base import LoadRef
+from connectors.snowflake.writer import staged_name
 from core.errors import DataMismatch, DataRejected, Defect
 from tests.snowflake.loading import JOB, Loading, parts
 from tests.snowflake_server.server import SnowflakeServer
@@ -135,7 +136,21 @@ async def test_a_value_that_does_not_fit_is_refused(snowflake: SnowflakeServer, 
     assert loading.rows() == 0
 
 
-async def test_the_stage_holds_nothing_after_a_load(loading: Loading) -> None:
+async def test_the_stage_holds_nothing_after_a_load_or_a_failed_one(loading: Loading) -> None:
     await loading.begin()
     await loading.load(ROWS)
     assert loading.query("LIST @~/sterna") == []
+    with pytest.raises(DataMismatch):
+        await loading.connector.load_arrow(loading.target, loading.entry(999, 1), parts(ROWS, 1), lambda size: None)
+    assert loading.query("LIST @~/sterna") == []
+
+
+async def test_a_new_load_takes_off_the_stage_what_a_dead_worker_left(loading: Loading, tmp_path: Path) -> None:
+    await loading.begin("first")
+    (tmp_path / "3.parquet").write_bytes(b"rows")
+    for load in (1, 10):
+        place = f"@~/sterna/{staged_name(loading.entry(1, 3, load))}"
+        loading.query(f"PUT 'file://{tmp_path / '3.parquet'}' {place} AUTO_COMPRESS = FALSE")
+    assert (await loading.begin("second")).load == 2
+    ((left,),) = loading.query("LIST @~/sterna")
+    assert left.endswith("/10/3.parquet")
