@@ -37,7 +37,7 @@ class Backend:
     pads_keys: bool = True
     """Keys that differ in blanks at the end only are equal."""
     float_for_decimal: bool = False
-    """Decimals are stored as floats: they are kept as text instead."""
+    """Decimals are stored, or reach the driver, as floats: they are kept as text instead."""
     varbinary: bool = False
     """There is a VARBINARY that can be a key."""
     moments_as_text: bool = False

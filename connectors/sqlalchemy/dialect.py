@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlalchemy.exc import NoSuchModuleError
 
 from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
 from connectors.sqlalchemy.backends import Backend, backend_of
-from connectors.sqlalchemy.types import arrival, spelled
+from connectors.sqlalchemy.types import arrival, passes_floats, spelled
 from core.errors import InvalidConfiguration
 from core.schema import Capabilities, Column, TableName
 from core.value_type import Arrival, ValueType
@@ -50,6 +51,8 @@ class SqlalchemyDialect(SqlDialect):
                 remedy="Install it and its driver on the API's machine and on every worker",
             ) from error
         self.backend: Backend = backend_of(self.engine_dialect.name)
+        if passes_floats(self.engine_dialect):
+            self.backend = replace(self.backend, float_for_decimal=True)
         if self.backend.server_version is not None:
             self.engine_dialect.server_version_info = self.backend.server_version
         self.table_dialect = f"sqlalchemy+{self.engine_dialect.name.split('.', 1)[0]}"

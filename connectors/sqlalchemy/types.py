@@ -7,6 +7,7 @@ MySQL's SET.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -134,6 +135,12 @@ def spelled(type_: AnyType, dialect: Dialect) -> str:
     return str((type_.dialect_impl(dialect) if generic else type_).compile(dialect=dialect))
 
 
+def passes_floats(dialect: Dialect) -> bool:
+    """The dialect gives decimals to its driver as floats, which is what a dialect does that says nothing of them."""
+    pass_on = sa.Numeric(18, 4).dialect_impl(dialect).bind_processor(dialect)
+    return pass_on is not None and isinstance(pass_on(Decimal("1.5")), float)
+
+
 def arrival(column: Column, existing: Column | None, backend: Backend, dialect: Dialect, *, key: bool) -> Arrival:
     """See `WritesRows.arrival`. Nothing is better than CONVERT but what no driver can get wrong."""
     type_, limits, reason = new_column(column.value, backend, dialect, key=key)
@@ -151,12 +158,22 @@ def arrival(column: Column, existing: Column | None, backend: Backend, dialect: 
             }
         )
     holding = held(column.value, existing.value)
-    verdict = holding.verdict if existing.value.kind != "other" else "UNSUPPORTED"
+    verdict = (
+        "UNSUPPORTED"
+        if _rounds(column.value, existing.value, backend) or existing.value.kind == "other"
+        else holding.verdict
+    )
     reason = holding.reason
     if verdict == "UNSUPPORTED":
         reason = f"{existing.type} does not hold such values; let Sterna create the table, or change the column"
     limits = [*holding.limits, *_limits(column.value, existing.value.kind == "text", backend)]
     return Arrival(type=existing.type, value=column.value, verdict=verdict, reason=reason, limits=limits)
+
+
+def _rounds(value: ValueType, holder: ValueType, backend: Backend) -> bool:
+    """Digits would be lost on the way through a float."""
+    many = value.kind == "decimal" or (value.kind == "integer" and value.bits > 32)
+    return backend.float_for_decimal and holder.kind == "decimal" and many
 
 
 def new_column(value: ValueType, backend: Backend, dialect: Dialect, *, key: bool) -> tuple[AnyType, list[Limit], str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.engine.default import DefaultDialect
 
 from connectors.registry import parse_options
-from core.schema import KeySegment
+from connectors.sqlalchemy.types import passes_floats
+from core.schema import Column, KeySegment
+from core.value_type import ValueType
 from tests.sqlalchemy.conftest import Place
 
 FIREBIRD = """
@@ -84,3 +87,27 @@ def test_a_dialect_that_is_not_installed_is_named() -> None:
 
     with pytest.raises(InvalidConfiguration, match="unheardof"):
         build_connector("SQLALCHEMY", {"url": "unheardof://host/database"}, Credentials(), "test")
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (ValueType(kind="decimal", precision=20, scale=2), "UNSUPPORTED"),
+        (ValueType(kind="decimal", precision=10, scale=2), "UNSUPPORTED"),
+        (ValueType(kind="integer", bits=64), "UNSUPPORTED"),
+        (ValueType(kind="integer", bits=32), "EXACT"),
+    ],
+)
+async def test_a_column_whose_decimals_are_floats_takes_no_long_numbers(
+    value: ValueType, verdict: str, sqlite_place: Place
+) -> None:
+    sqlite_place.ask("CREATE TABLE prices (price NUMERIC(20, 2))")
+    existing = (await sqlite_place.describe("prices")).columns[0]
+    column = Column(name="price", type="", value=value)
+    assert sqlite_place.connector().arrival(column, existing, key=False).verdict == verdict
+
+
+def test_a_dialect_that_says_nothing_of_decimals_passes_floats(firebird_place: Place, postgres_place: Place) -> None:
+    assert passes_floats(DefaultDialect())
+    for place in (firebird_place, postgres_place):
+        assert not place.connector().dialect.backend.float_for_decimal  # type: ignore[attr-defined]
