@@ -22,6 +22,7 @@ from connectors.duckdb.errors import translated
 from connectors.duckdb.options import DuckdbOptions
 from connectors.duckdb.turn import Turn
 from connectors.sql.driver_thread import DriverThread
+from connectors.sql.lock_holders import remedy
 from connectors.sql.session import SqlSession
 from core.errors import Contended, DataRejected, InvalidConfiguration, MigrationError, NotFound
 from core.schema import TableName
@@ -71,8 +72,9 @@ async def _open(thread: DriverThread, options: DuckdbOptions, read_only: bool) -
                 try:
                     with translated(f"opening {options.path}"):
                         return await thread.run(_connect, options.path, read_only)
-                except Contended:
+                except Contended as error:
                     if waited >= options.lock_timeout:
+                        error.remedy = remedy([Path(options.path)])
                         raise
             await asyncio.sleep(POLL_SECONDS)
 

@@ -17,6 +17,7 @@ from connectors.base import LoadTarget
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.driver_thread import DriverThread
+from connectors.sql.lock_holders import remedy
 from connectors.sql.query import ReadColumn
 from connectors.sql.session import SqlSession
 from connectors.sqlite.dialect import SqliteDialect
@@ -25,7 +26,7 @@ from connectors.sqlite.options import SqliteOptions
 from connectors.sqlite.printing import printed
 from connectors.sqlite.storing import parameters
 from connectors.sqlite.types import affinity, binding
-from core.errors import AccessDenied, DataRejected, NotFound
+from core.errors import AccessDenied, Contended, DataRejected, NotFound
 from core.schema import TableName
 from core.value_type import ValueType
 
@@ -209,10 +210,16 @@ class SqliteSession(SqlSession):
             try:
                 return await self._thread.run(call)
             except sqlite3.Error as error:
-                if not is_busy(error) or time.monotonic() >= deadline:
+                if not is_busy(error):
                     with translated():
                         raise
+                if time.monotonic() >= deadline:
+                    raise self._still_locked(error) from error
             await asyncio.sleep(POLL_SECONDS)
+
+    def _still_locked(self, error: sqlite3.Error) -> Contended:
+        path = self._options.path
+        return Contended(str(error), remedy=remedy([Path(path), Path(f"{path}-shm")]))  # -shm has the locks in WAL mode
 
     def _interrupt(self) -> None:
         if self._connection is not None:

@@ -152,6 +152,15 @@ async def test_a_file_that_stays_open_elsewhere_is_contended(new_file: NewFile) 
         assert time.monotonic() - begun < 10
 
 
+async def test_a_stopped_process_that_keeps_the_file_is_named(new_file: NewFile) -> None:
+    database = new_file("destination")
+    rows_of(database, 1)
+    with started(HOLDER, str(database.path), "write") as holder:
+        os.kill(holder.pid, signal.SIGSTOP)
+        with pytest.raises(Contended, match=rf"held by process {holder.pid} \(stopped\)"):
+            await database.connector(lock_timeout=0.3).prepare_ledger()
+
+
 async def test_readers_of_several_processes_read_at_once(new_file: NewFile) -> None:
     database = new_file("source")
     rows_of(database, 10)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -56,6 +60,33 @@ async def test_a_file_that_stays_locked_is_contended_after_the_timeout(new_file:
         with pytest.raises(Contended, match="database is locked"):
             await database.connector(lock_timeout=0.3).prepare_ledger()
         assert time.monotonic() - started < 5
+
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("INSERT INTO t VALUES (1)")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+async def test_a_stopped_process_that_keeps_its_lock_is_named(journal: str, new_file: NewFile) -> None:
+    database = new_file("destination")
+    database.run(f"PRAGMA journal_mode = {journal}", "CREATE TABLE t (id)")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(database.path)], **pipes) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline()
+        os.kill(holder.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(Contended, match=rf"held by process {holder.pid} \(stopped\)"):
+                await database.connector(lock_timeout=0.3).prepare_ledger()
+        finally:
+            holder.kill()
+    await database.connector().prepare_ledger()
 
 
 async def test_one_reading_sees_one_moment(new_file: NewFile) -> None:
