@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 import pyarrow as pa
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 FETCHED_ROWS = 1000
 MOMENT_LENGTH = 40
+CLOSE_SECONDS = 10.0
 NO_PARAMETERS = {"no_parameters": True}
 """A percent sign in SQL is one then, whatever the driver's paramstyle."""
 
@@ -59,8 +61,9 @@ async def open_session(
     finally:
         if opened:
             driver_calls.interrupt(opened[0])
-            with translated(purpose):
-                await thread.run(_close, opened[0])
+            with translated(purpose), suppress(TimeoutError):  # a driver that cannot be interrupted is left behind
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await thread.run(_close, opened[0])
         thread.close()
 
 

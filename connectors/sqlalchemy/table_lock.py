@@ -6,6 +6,7 @@ for each other.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 from connectors.sql.ledger import SqlLedger
@@ -14,13 +15,26 @@ from connectors.sqlalchemy.dialect import SqlalchemyDialect
 from core.errors import Contended
 from core.schema import TableName
 
+HOLD_SECONDS = 60.0
 LOCK_NUMBER = -2
 """Below that of the row that begins a load."""
 NO_JOB = "-"
 
 
 async def hold(session: SqlSession, dialect: SqlalchemyDialect, schema: str, table: TableName) -> None:
-    """Waits for the row as long as the database waits. Raises Contended where two make it at once."""
+    """Waits for the row as long as the database waits, a minute at most: who holds it may have been stopped. Raises
+    Contended, also where two make it at once."""
+    try:
+        async with asyncio.timeout(HOLD_SECONDS):
+            await _hold(session, dialect, schema, table)
+    except TimeoutError:
+        raise Contended(
+            f"another session holds {table}",
+            remedy="End it in the database if its worker was stopped or is gone",
+        ) from None
+
+
+async def _hold(session: SqlSession, dialect: SqlalchemyDialect, schema: str, table: TableName) -> None:
     ledger = SqlLedger(dialect, schema)
     upper = dialect.capabilities.folds == "upper"
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from connectors.canonical import digest_batch
 from connectors.contract import Credentials
+from connectors.sqlalchemy import table_lock
 from connectors.sqlalchemy.connector import Sqlalchemy
 from connectors.sqlalchemy.options import SqlalchemyOptions
 from core.errors import AccessDenied, Contended, DataRejected, Defect, InvalidConfiguration, NotFound, Unavailable
@@ -126,6 +127,21 @@ async def test_loads_of_one_table_follow_one_another(firebird_place: Place) -> N
     for number in lost:
         await arriving.load(begun.load, number, rows[number])
     assert firebird_place.ask('SELECT count(*), count(DISTINCT "id") FROM ARRIVING') == [(200, 200)]
+
+
+async def test_a_table_that_a_stopped_worker_holds_is_waited_for_no_longer_than_a_minute(
+    postgres_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arriving = Arriving(postgres_place, COLUMNS)
+    await arriving.create()
+    begun = await arriving.begin()
+    monkeypatch.setattr(table_lock, "HOLD_SECONDS", 0.5)
+    async with postgres_place.connector().open_session("stopped") as stopped:
+        await stopped.begin()
+        await stopped.hold_table(arriving.name, alone=False)
+        with pytest.raises(Contended, match="another session holds arriving"):
+            await asyncio.wait_for(arriving.load(begun.load, 0, ROWS), 20)
+    assert (await arriving.load(begun.load, 0, ROWS)).digest.rows == len(ROWS)
 
 
 async def test_a_worker_killed_within_a_load_leaves_nothing_of_it(firebird_place: Place) -> None:
