@@ -61,9 +61,12 @@ CLASSES: dict[str, KnownClass] = {
     "57": Unavailable,
     "58": Unavailable,
 }
+STANDS = (r"already exists|already has a|already been defined", ObjectExists)
+DUPLICATE = (r"PRIMARY or UNIQUE KEY|unique constraint|duplicate (key|entry|value)|not unique", DuplicateKey)
+ABOUT_KEYS: tuple[tuple[str, KnownClass], ...] = (DUPLICATE, STANDS)
 WORDS: tuple[tuple[str, KnownClass], ...] = (
-    (r"already exists|already has a|already been defined", ObjectExists),
-    (r"PRIMARY or UNIQUE KEY|unique constraint|duplicate (key|entry|value)|not unique", DuplicateKey),
+    STANDS,
+    DUPLICATE,
     (r"no such (table|column|file)|does ?n[o']t exist|unknown (table|column|database)|not found", NotFound),
     (r"deadlock|lock conflict|locked|lock wait|update conflicts", Contended),
     (r"no permission|permission denied|access denied|not authori[sz]ed|privilege", AccessDenied),
@@ -109,7 +112,12 @@ def _known(error: exc.SQLAlchemyError, state: str, text: str) -> KnownClass:
         return Unavailable
     if state in STATES:
         return STATES[state]
-    for pattern, known in WORDS:
+    words = WORDS
+    if state[:2] == "22" or isinstance(error, exc.DataError):
+        return DataRejected  # the text quotes a value, which may read like anything
+    if state[:2] == "23" or isinstance(error, exc.IntegrityError):
+        words = ABOUT_KEYS
+    for pattern, known in words:
         if re.search(pattern, text, re.IGNORECASE):
             return known
     if state[:2] in CLASSES:

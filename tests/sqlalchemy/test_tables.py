@@ -7,6 +7,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from connectors.registry import parse_options
 from connectors.sqlalchemy.types import passes_floats
+from core.errors import DataRejected
 from core.schema import Column, KeySegment
 from core.value_type import ValueType
 from tests.sqlalchemy.conftest import Place
@@ -111,3 +112,14 @@ def test_a_dialect_that_says_nothing_of_decimals_passes_floats(firebird_place: P
     assert passes_floats(DefaultDialect())
     for place in (firebird_place, postgres_place):
         assert not place.connector().dialect.backend.float_for_decimal  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "rows"), [("firebird_place", "FROM rdb$database"), ("postgres_place", "")])
+async def test_a_value_that_reads_like_an_error_is_neither_taken_for_one_nor_quoted(
+    name: str, rows: str, request: pytest.FixtureRequest
+) -> None:
+    place: Place = request.getfixturevalue(name)
+    async with place.connector().open_session("looking") as session:
+        with pytest.raises(DataRejected) as refused:
+            await session.fetch(f"SELECT CAST('secret not found' AS INTEGER) {rows}")
+    assert "secret" not in str(refused.value)
