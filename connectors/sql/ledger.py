@@ -10,12 +10,12 @@ from connectors.base import DigestColumn, LedgerEntry, LedgerRow, LoadBeginning,
 from connectors.contract import CANONICAL_DIGEST, DigestMethod
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
+from connectors.sql.patterns import LEDGER_TABLE
 from connectors.sql.rows_of import RowsOf
 from connectors.sql.session import DuplicateKey, ObjectExists, SqlSession
 from core.errors import Defect, InvalidConfiguration, NotFound
 from core.schema import Digest, TableName
 
-LEDGER_TABLE = "sterna_ledger"
 BEGINNING = -1
 """Number of the row that begins a load: it holds the token and what stood in the table before."""
 KEY_LENGTH = 128
