@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.exc import NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
 from connectors.sqlalchemy.backends import Backend, backend_of
@@ -49,6 +49,10 @@ class SqlalchemyDialect(SqlDialect):
             raise InvalidConfiguration(
                 f"SQLAlchemy's dialect {url.drivername} is not installed on this machine: {error}",
                 remedy="Install it and its driver on the API's machine and on every worker",
+            ) from error
+        except ArgumentError as error:
+            raise InvalidConfiguration(
+                f"{url.drivername} takes no such url", remedy="Check url", evidence={"server": str(error)}
             ) from error
         self.backend: Backend = backend_of(self.engine_dialect.name)
         if passes_floats(self.engine_dialect):

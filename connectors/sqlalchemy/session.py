@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from connectors.arrow_text import TYPE_METADATA
@@ -24,7 +25,7 @@ from connectors.sqlalchemy.errors import translated
 from connectors.sqlalchemy.options import SqlalchemyOptions
 from connectors.sqlalchemy.types import AnyType, PlainBytes, value_type
 from connectors.sqlalchemy.values import python_values, texts
-from core.errors import NotFound
+from core.errors import InvalidConfiguration, NotFound
 from core.schema import TableName
 from core.value_type import ValueType
 
@@ -51,7 +52,14 @@ async def open_session(
     options: SqlalchemyOptions, credentials: Credentials, dialect: SqlalchemyDialect, purpose: str
 ) -> AsyncIterator[SqlalchemySession]:
     """A session of its own, without a pool. Raises Unavailable, AccessDenied, NotFound."""
-    engine = sa.create_engine(login_url(options, credentials, dialect), poolclass=NullPool)
+    try:
+        engine = sa.create_engine(login_url(options, credentials, dialect), poolclass=NullPool)
+    except ArgumentError as error:
+        raise InvalidConfiguration(
+            f"{options.parsed.drivername} takes no such url, user or password",
+            remedy="Check url; a database without logins wants neither user nor secretsRef",
+            evidence={"server": str(error)},
+        ) from error
     opened: list[Connection] = []
     thread = DriverThread("sqlalchemy", lambda: driver_calls.interrupt(opened[0]) if opened else None)
     try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.engine.default import DefaultDialect
 
-from connectors.registry import parse_options
+from connectors.contract import Credentials
+from connectors.registry import build_connector, parse_options
 from connectors.sqlalchemy.types import passes_floats
-from core.errors import DataRejected
+from core.errors import DataRejected, InvalidConfiguration
 from core.schema import Column, KeySegment
 from core.value_type import ValueType
 from tests.sqlalchemy.conftest import Place
@@ -82,10 +83,6 @@ def test_a_url_with_a_secret_or_without_sense_is_refused(url: str) -> None:
 
 
 def test_a_dialect_that_is_not_installed_is_named() -> None:
-    from connectors.contract import Credentials
-    from connectors.registry import build_connector
-    from core.errors import InvalidConfiguration
-
     with pytest.raises(InvalidConfiguration, match="unheardof"):
         build_connector("SQLALCHEMY", {"url": "unheardof://host/database"}, Credentials(), "test")
 
@@ -123,3 +120,12 @@ async def test_a_value_that_reads_like_an_error_is_neither_taken_for_one_nor_quo
         with pytest.raises(DataRejected) as refused:
             await session.fetch(f"SELECT CAST('secret not found' AS INTEGER) {rows}")
     assert "secret" not in str(refused.value)
+
+
+async def test_a_url_or_login_that_the_dialect_does_not_take_is_named_without_its_password() -> None:
+    with pytest.raises(InvalidConfiguration, match="sqlite takes no such url"):
+        build_connector("SQLALCHEMY", {"url": "sqlite://host/database"}, Credentials(), "test")
+    with_login = build_connector("SQLALCHEMY", {"url": "sqlite:////tmp/x"}, Credentials("u", "s3cret"), "test")
+    with pytest.raises(InvalidConfiguration, match="user or password") as refused:
+        await with_login.check()
+    assert "s3cret" not in f"{refused.value} {refused.value.evidence}"
