@@ -18,6 +18,7 @@ from connectors.duckdb import catalog
 from connectors.duckdb.dialect import DuckdbDialect
 from connectors.duckdb.options import DuckdbOptions
 from connectors.duckdb.session import SESSION_SETTINGS, DuckdbSession, open_session
+from connectors.sql import lock_holders
 from connectors.sql.connector import SqlConnector
 from connectors.sql.patterns import matching
 from core.errors import AccessDenied, NotFound
@@ -59,7 +60,9 @@ class Duckdb(SqlConnector):
             if not os.access(folder, os.W_OK):
                 raise AccessDenied(f"the folder {folder} cannot be written")
             return ServerInfo("DuckDB", version, "", str(path), ("the file is not there yet",))
-        async with self.open_reading_session(f"opening {path}") as session:
+        patience = min(self.options.lock_timeout, lock_holders.CHECK_SECONDS)
+        options = self.options.model_copy(update={"lock_timeout": patience})
+        async with open_session(options, f"opening {path}", read_only=True) as session:
             await session.fetch("SELECT 1")
         return ServerInfo("DuckDB", version, "", str(path))
 

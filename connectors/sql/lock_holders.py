@@ -11,6 +11,8 @@ LOCKS = Path("/proc/locks")
 HELD = re.compile(r"^\d+: \S+ +\S+ +\S+ +(?P<pid>\d+) +\S+:\S+:(?P<inode>\d+) ", re.MULTILINE)
 STATE = re.compile(r"^State:\s+(?P<state>\w)", re.MULTILINE)
 STOPPED = "T"
+CHECK_SECONDS = 10.0
+"""A login waits no longer for a locked file: whoever tries it has 20 s, and is to learn the reason."""
 
 
 def lock_holders(files: Iterable[Path]) -> str:

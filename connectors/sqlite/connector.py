@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from connectors.base import ServerInfo
+from connectors.sql import lock_holders
 from connectors.sql.connector import SqlConnector
 from connectors.sql.patterns import matching
 from connectors.sqlite import catalog
@@ -54,7 +55,9 @@ class Sqlite(SqlConnector):
             if not os.access(path.parent, os.W_OK):
                 raise AccessDenied(f"the folder {path.parent} cannot be written")
             return ServerInfo("SQLite", version, "", str(path), ("the file is not there yet",))
-        async with self.open_reading_session("checking"):
+        patience = min(self.options.lock_timeout, lock_holders.CHECK_SECONDS)
+        options = self.options.model_copy(update={"lock_timeout": patience})
+        async with open_session(options, read_only=True):
             return ServerInfo("SQLite", version, "", str(path))
 
     async def list_tables(self, include: Sequence[str], exclude: Sequence[str]) -> list[TableName]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from connectors.duckdb.turn import Turn
+from connectors.sql import lock_holders
 from core.errors import AccessDenied, Contended, InvalidConfiguration, NotFound
 from core.schema import Digest
 from tests.duckdb.conftest import Arriving, Database, NewFile
@@ -159,6 +160,18 @@ async def test_a_stopped_process_that_keeps_the_file_is_named(new_file: NewFile)
         os.kill(holder.pid, signal.SIGSTOP)
         with pytest.raises(Contended, match=rf"held by process {holder.pid} \(stopped\)"):
             await database.connector(lock_timeout=0.3).prepare_ledger()
+
+
+async def test_a_login_to_a_file_that_is_kept_open_ends_soon_enough_to_say_why(
+    new_file: NewFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = new_file("destination")
+    rows_of(database, 1)
+    monkeypatch.setattr(lock_holders, "CHECK_SECONDS", 0.3)
+    with started(HOLDER, str(database.path), "write") as holder:
+        checking = asyncio.wait_for(database.connector(lock_timeout=60).check(), 20)
+        with pytest.raises(Contended, match=f"held by process {holder.pid}"):
+            await checking
 
 
 async def test_readers_of_several_processes_read_at_once(new_file: NewFile) -> None:

@@ -15,6 +15,7 @@ from contextlib import closing
 import pytest
 
 from connectors.base import Selection
+from connectors.sql import lock_holders
 from core.errors import Contended, InvalidConfiguration, NotFound
 from core.value_type import ValueType
 from tests.sqlite.conftest import Arriving, Database
@@ -87,6 +88,18 @@ async def test_a_stopped_process_that_keeps_its_lock_is_named(journal: str, new_
         finally:
             holder.kill()
     await database.connector().prepare_ledger()
+
+
+async def test_a_login_to_a_locked_file_ends_soon_enough_to_say_why(
+    new_file: NewFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = new_file("source")
+    database.run("CREATE TABLE t (id)")
+    monkeypatch.setattr(lock_holders, "CHECK_SECONDS", 0.3)
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Contended, match="database is locked"):
+            await asyncio.wait_for(database.connector(lock_timeout=60).check(), 20)
 
 
 async def test_one_reading_sees_one_moment(new_file: NewFile) -> None:
