@@ -1,48 +1,79 @@
 """`make bench`: Sterna beside the bare databases and other tools, interleaved in one run.
 
-python -m bench --measures data-only,mariadb --rows 1000000,6000000 --runs 5 --peer-runs 3 --no-peers
+python -m bench --measures copy,key --rows 1000000,6000000 --runs 5 --peer-runs 3 --no-peers
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 import tempfile
+import time
 from pathlib import Path
 
-from bench.datasets import make_lineitem
-from bench.lineitem_copy import CopyLimit
-from bench.scenario import Scenario
-from bench.servers import Servers, machine
-from bench.sterna_lineitem import DATA_ONLY, SternaCopy
+from bench.measures import SCENARIO_NAMES
+from bench.report import Report
+from bench.scenario import tell
+from bench.scenarios import FROM_MARIADB, TO_MARIADB, Scenarios, Wanted
+from bench.servers import Servers
 
 
 def main() -> None:
-    """Measures what was asked for, writes tables and charts."""
+    """Measures what was asked for, prints it, and writes docs/benchmarks.md where `--write` says so."""
+    given = _parser().parse_args()
+    names = given.measures.split(",")
+    if unknown := set(names) - set(SCENARIO_NAMES):
+        sys.exit(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(SCENARIO_NAMES)}")
+    wanted = Wanted(
+        rows=_sizes(given.rows),
+        memory_rows=_sizes(given.memory_rows),
+        wide_rows=given.wide_rows,
+        slow_rows=given.slow_rows,
+        tables=given.tables,
+        runs=given.runs,
+        peer_runs=given.peer_runs,
+        peers=not given.no_peers,
+    )
+    began = time.monotonic()
+    place = Path(tempfile.mkdtemp(prefix="sterna-bench-"))
+    place.chmod(0o755)  # servers may run as another account
+    try:
+        with Servers(place, mariadb=bool({TO_MARIADB, FROM_MARIADB} & set(names))) as servers:
+            report = Report(servers.settings())
+            scenarios = Scenarios(servers, wanted)
+            for name in names:
+                for scenario in scenarios.named(name):
+                    scenario.measure(servers)
+                    report.add(scenario)
+                    print(report.of(scenario), flush=True)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    print(report.judgement())
+    tell(f"done after {(time.monotonic() - began) / 60:.0f} minutes")
+    if given.write:
+        report.write(began)
+    if report.faults:
+        sys.exit("\n".join(report.faults))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", default="1000000,6000000", help="sizes of lineitem")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--peer-runs", type=int, default=3)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sterna-bench-") as place:
-        folder = Path(place)
-        folder.chmod(0o755)
-        with Servers(folder, mariadb=False) as servers:
-            print(machine())
-            print("\n".join(servers.settings()))
-            for rows in map(int, given.rows.split(",")):
-                database = make_lineitem(servers.source, rows)
-                limits = [CopyLimit(servers, database, streams) for streams in (1, 2, 4)]
-                sterna = SternaCopy(servers, database, "Sterna", DATA_ONLY)
-                scenario = Scenario("data-only", "data only", rows, [*limits, sterna])
-                scenario.measure(servers, runs=given.runs, peer_runs=given.peer_runs)
-                for name in (c.name for c in scenario.contenders):
-                    for r in scenario.readings(name):
-                        print(
-                            name,
-                            round(r.seconds, 2),
-                            {k: (round(u.cpu, 2), round(u.peak)) for k, u in r.usage.items()},
-                            r.fault,
-                        )
+    parser.add_argument("--measures", default=",".join(SCENARIO_NAMES), help="which, by commas (default: %(default)s)")
+    parser.add_argument("--rows", default="1000000,6000000", help="sizes of lineitem; MariaDB's is the first")
+    parser.add_argument("--memory-rows", default="1000000,6000000", help="sizes that memory is compared at")
+    parser.add_argument("--wide-rows", type=int, default=500_000, help="rows of the wide table")
+    parser.add_argument("--slow-rows", type=int, default=400_000, help="rows of the slow source")
+    parser.add_argument("--tables", type=int, default=1000, help="tables of the job of many")
+    parser.add_argument("--runs", type=int, default=5, help="of Sterna and the limits (default %(default)s)")
+    parser.add_argument("--peer-runs", type=int, default=3, help="of peers; one above a million rows")
+    parser.add_argument("--no-peers", action="store_true", help="without other tools")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its charts")
+    return parser
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(size.replace("_", "")) for size in text.split(","))
 
 
 if __name__ == "__main__":

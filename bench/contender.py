@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.process_usage import Usage
+from deploy.local.stack import LocalStack
 
 
 class Role(StrEnum):
     """What a contender is to Sterna."""
 
     LIMIT = "limit"
+    PROOF_LIMIT = "proof limit"
     STERNA = "Sterna"
     PEER = "peer"
 
@@ -29,6 +31,12 @@ class Contender(ABC):
     role: Role
     settings: str
     """For the reader of the report: version and everything that was set."""
+    stack: LocalStack | None = None
+    """Sterna's processes, where they do the work."""
+
+    def install(self) -> None:
+        """Gets what the contender needs, once. Raises Failed with the reason why it cannot take part."""
+        return
 
     @abstractmethod
     def prepare(self) -> None:
@@ -41,6 +49,10 @@ class Contender(ABC):
     @abstractmethod
     def verify(self) -> None:
         """Raises Failed where the outcome is wrong."""
+
+    def close(self) -> None:
+        """Ends what `prepare` left running."""
+        return
 
 
 @dataclass(frozen=True)

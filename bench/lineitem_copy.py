@@ -1,70 +1,66 @@
-"""The table lineitem from PostgreSQL to PostgreSQL: where it goes, how it is verified, and its limit COPY | COPY."""
+"""Copying lineitem from one side to another: how the destination is found and how the outcome is verified."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass, field
 
-from bench import postgres_target
-from bench.contender import Contender, Role
-from bench.datasets import LINEITEM_KEY, LINEITEM_TABLE, LINEITEM_VALUES
-from bench.limits import run_pipes
-from bench.servers import DATABASE, Servers, execute, psql
-
-TABLE = LINEITEM_TABLE.format(name="lineitem")
+from bench import lineitem
+from bench.contender import Contender, Failed, Role
+from bench.sides import Fingerprint, PostgresSide, Side
 
 
-class LineitemContender(Contender):
-    """Copies `lineitem`."""
+@dataclass
+class Copying:
+    """One source with lineitem, one destination that is emptied before every run."""
+
+    source: Side
+    destination: Side
+    rows: int
+    _expected: list[Fingerprint] = field(default_factory=list)
+
+    def expect_rows(self) -> None:
+        """Raises Failed where the destination's table does not hold the source's rows."""
+        portable = self.source.type != self.destination.type
+        if not self._expected:
+            self._expected.append(self.source.fingerprint(portable=portable))
+        found = self.destination.fingerprint(portable=portable)
+        if found.rows != self._expected[0].rows:
+            raise Failed(f"{self._expected[0].rows:,} rows were to come, {found.rows:,} are there")
+        if found != self._expected[0]:
+            raise Failed("values differ from the source's")
+
+    @property
+    def between_postgres(self) -> bool:
+        """Both sides are PostgreSQL."""
+        return isinstance(self.source, PostgresSide) and isinstance(self.destination, PostgresSide)
+
+
+class CopyContender(Contender):
+    """Copies the rows into an empty table, or makes the table itself."""
 
     makes_table = False
-    """The contender makes the table itself."""
-    makes_key = False
-    """Its work is done only with a primary key."""
-    values = LINEITEM_VALUES
+    """The destination is an empty database, not an empty table."""
+    table_has_key = False
+    """The empty table has its primary key while rows come in."""
+    leaves_key = False
+    """The work is done only when the table has its primary key."""
 
-    def __init__(self, servers: Servers, database: str) -> None:
-        self.servers = servers
-        self.database = database
+    def __init__(self, copying: Copying) -> None:
+        self.copying = copying
 
     def prepare(self) -> None:
-        postgres_target.empty(self.servers.destination, *([] if self.makes_table else [TABLE]))
+        self.copying.destination.clear()
+        if not self.makes_table:
+            self.copying.destination.execute(lineitem.table(key=self.table_has_key))
 
     def verify(self) -> None:
-        target = self.servers.destination
-        postgres_target.expect_copy(self.servers.source, self.database, target, self.values)
-        if self.makes_key:
-            postgres_target.expect_key(target)
+        self.copying.expect_rows()
+        if self.leaves_key and not self.copying.destination.has_key("lineitem"):
+            raise Failed("the primary key is missing")
 
 
-class CopyLimit(LineitemContender):
-    """Binary COPY by psql into an existing table, in as many streams as said, by ranges of pages."""
+class Peer(CopyContender):
+    """Another tool, which makes the table as it thinks best."""
 
-    role = Role.LIMIT
-
-    def __init__(self, servers: Servers, database: str, streams: int, *, key: bool = False) -> None:
-        super().__init__(servers, database)
-        self._streams = streams
-        self.makes_key = key
-        self.name = f"COPY | COPY, {streams} stream{'s' if streams > 1 else ''}" + (", key after" if key else "")
-        self.settings = "psql | psql, binary, existing table without a key, pipes of 1 MiB, ranges of ctid" + (
-            ", then ALTER TABLE ADD PRIMARY KEY" if key else ""
-        )
-
-    def run(self) -> None:
-        source, destination = self.servers.source, self.servers.destination
-        write = psql(destination, DATABASE, "COPY lineitem FROM STDIN (FORMAT binary)")
-        run_pipes([(psql(source, self.database, query), write) for query in self._queries()])
-        if self.makes_key:
-            execute(destination, DATABASE, f"ALTER TABLE lineitem ADD PRIMARY KEY ({LINEITEM_KEY})")
-
-    def _queries(self) -> list[str]:
-        if self._streams == 1:
-            return ["COPY lineitem TO STDOUT (FORMAT binary)"]
-        size = "SELECT pg_relation_size('lineitem') / current_setting('block_size')::int"
-        pages = int(execute(self.servers.source, self.database, size)[0][0])
-        bounds = [pages * number // self._streams for number in range(self._streams)] + [2**32 - 1]
-        return [
-            f"COPY (SELECT * FROM lineitem WHERE ctid >= '({first},0)' AND ctid < '({last},0)') "
-            "TO STDOUT (FORMAT binary)"
-            for first, last in pairwise(bounds)
-        ]
+    role = Role.PEER
+    makes_table = True

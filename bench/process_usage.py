@@ -14,7 +14,10 @@ from pathlib import Path
 
 from bench.stopwatch import TICKS
 
+FIRST_SAMPLE_SECONDS = 0.05
 SAMPLE_SECONDS = 0.5
+SLOWER = 1.2
+"""Each sample costs some milliseconds: short runs are looked at often, long ones not."""
 SETTLING_SECONDS = 0.2
 CLIENT = "client"
 """The group of everything below this process that is in no other group: the contender's own programs."""
@@ -74,8 +77,10 @@ class UsageMeter:
                 usage[name] = Usage(cpu, self._peaks.get(name, 0.0))
 
     def _sample(self) -> None:
-        while not self._done.wait(SAMPLE_SECONDS):
+        seconds = FIRST_SAMPLE_SECONDS
+        while not self._done.wait(seconds):
             self._note_peaks()
+            seconds = min(seconds * SLOWER, SAMPLE_SECONDS)
 
     def _note_peaks(self) -> None:
         for name, pids in self._members(process_table()).items():

@@ -128,15 +128,10 @@ def postgres_programs() -> Path:
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
-def postgres_url(server: PostgresServer, database: str) -> str:
-    """As libpq and most tools take it."""
-    return f"postgresql://{server.user}@127.0.0.1:{server.port}/{database}"
-
-
-def mariadb_client(server: MariadbServer) -> list[str]:
-    """The command line client, in the benchmark's database."""
+def mariadb_client(server: MariadbServer, database: str) -> list[str]:
+    """The command line client."""
     place = ["--host=127.0.0.1", f"--port={server.port}", f"--user={server.user}", "--default-character-set=utf8mb4"]
-    return [str(program("mariadb")), "--no-defaults", *place, "--local-infile=1", DATABASE]
+    return [str(program("mariadb")), "--no-defaults", *place, "--local-infile=1", database]
 
 
 def machine() -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
 from bench.contender import Failed
-from deploy.local.mariadb_server import MariadbServer
-from deploy.local.postgres_server import PostgresServer
+from bench.sides import Side
 from deploy.local.stack import LocalStack
 
 SHORTEST_POLL = 0.02
@@ -19,8 +19,17 @@ POLL_SHARE = 0.02
 PATIENCE_SECONDS = 3600.0
 
 
-def run_job(stack: LocalStack, spec: dict[str, Any]) -> str:
+def run_job(
+    stack: LocalStack,
+    name: str,
+    source: Side,
+    destination: Side,
+    tables: Sequence[dict[str, Any]] | dict[str, Any],
+    options: dict[str, Any],
+) -> str:
     """Returns the job's id once it is COMPLETED. Raises Failed with its attention or status."""
+    sides = {"source": source.connection, "destination": destination.connection}
+    spec = {"name": name, **sides, "tables": tables, "options": options}
     with httpx.Client(base_url=stack.api_url, timeout=60, trust_env=False) as http:
         started = time.monotonic()
         answer = http.post("/api/jobs", json=spec)
@@ -38,14 +47,3 @@ def run_job(stack: LocalStack, spec: dict[str, Any]) -> str:
                 )
             time.sleep(min(max(passed * POLL_SHARE, SHORTEST_POLL), LONGEST_POLL))
         raise Failed(f"the job is not done after {PATIENCE_SECONDS:.0f} s")
-
-
-def postgres_side(server: PostgresServer, database: str) -> dict[str, Any]:
-    """A side of a job."""
-    place = {"host": "127.0.0.1", "port": server.port, "user": server.user}
-    return {"type": "POSTGRES", **place, "database": database}
-
-
-def mariadb_side(server: MariadbServer, database: str) -> dict[str, Any]:
-    """A side of a job."""
-    return {"type": "MYSQL", "host": "127.0.0.1", "port": server.port, "user": server.user, "database": database}
