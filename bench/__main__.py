@@ -42,6 +42,7 @@ def main() -> None:
         with Servers(place, mariadb=bool({TO_MARIADB, FROM_MARIADB} & set(names))) as servers:
             report = Report(servers.settings())
             scenarios = Scenarios(servers, wanted)
+            scenarios.warm_up()
             for name in names:
                 for scenario in scenarios.named(name):
                     scenario.measure(servers)

@@ -23,6 +23,7 @@ from bench.sides import MariadbSide, PostgresSide
 from bench.slow_source import SternaSlowSource
 from bench.small_tables import SternaSmallTables
 from bench.sterna_copy import NATIVE, WITH_PROOF, WITHOUT_PROOF, SternaCopy, SternaTransforming
+from bench.sterna_job import warm_up
 from bench.wide import SternaWide, WideLimit
 
 STREAMS = (1, 2, 4)
@@ -63,6 +64,10 @@ class Scenarios:
         self._servers = servers
         self._wanted = wanted
         self._destination = PostgresSide(servers.destination, DATABASE)
+
+    def warm_up(self) -> None:
+        """Sterna has run before anything is measured."""
+        warm_up(self._servers.stack, small_source(self._servers, 1), self._destination, "small_1", "name")
 
     def named(self, name: str) -> Iterator[Scenario]:
         """One, or one for each size."""
@@ -140,7 +145,8 @@ class Scenarios:
 
     def _slow(self) -> Scenario:
         copying = self._copying(self._wanted.slow_rows)
-        contenders = [SternaSlowSource(self._servers, copying, workers) for workers in (1, 4)]
+        small = small_source(self._servers, 1)
+        contenders = [SternaSlowSource(self._servers, copying, small, workers) for workers in (1, 4)]
         title = "a source that answers each batch query 200 ms late"
         return self._scenario(SLOW, title, self._wanted.slow_rows, contenders, min(self._wanted.runs, 3))
 
