@@ -16,6 +16,8 @@ HASH_LIMIT = "hash_record_extended, both sides at once"
 class ProofContender(Contender):
     """Finds a destination that is equal; every other outcome is a failure."""
 
+    compared_with = Role.PROOF_LIMIT
+
     def __init__(self, copying: Copying) -> None:
         self.copying = copying
 

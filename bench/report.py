@@ -92,7 +92,7 @@ def _row(scenario: Scenario, contender: Contender) -> str:
 
 def _to_limit(scenario: Scenario, contender: Contender) -> str:
     """The median of the ratios within each round."""
-    best = scenario.best_limit()
+    best = scenario.best_limit(contender.compared_with)
     pairs = [
         readings[contender.name].seconds / readings[best].seconds
         for readings in scenario.rounds

@@ -13,6 +13,9 @@ from bench.contender import Contender, Failed, Reading, Role
 from bench.process_usage import UsageMeter
 from bench.servers import Servers
 
+PEER_SECONDS = 60.0
+"""A peer that has run for longer in all is not run again: the whole bench must end."""
+
 Round = dict[str, Reading]
 """The readings of one round, by contender."""
 
@@ -53,9 +56,9 @@ class Scenario:
         """Of the runs that were verified."""
         return [reading.seconds for reading in self.readings(name) if not reading.fault]
 
-    def best_limit(self) -> str | None:
-        """The limit with the lowest median."""
-        limits = [each.name for each in self.contenders if each.role is Role.LIMIT and self.seconds(each.name)]
+    def best_limit(self, role: Role = Role.LIMIT) -> str | None:
+        """The limit of that kind with the lowest median."""
+        limits = [each.name for each in self.contenders if each.role is role and self.seconds(each.name)]
         return min(limits, key=lambda name: statistics.median(self.seconds(name)), default=None)
 
     @property
@@ -72,6 +75,8 @@ class Scenario:
                 self.absent[contender.name] = str(error)
                 tell(f"{self.title}: without {contender.name}: {error}")
                 return
+        if contender.role is Role.PEER and sum(self.seconds(contender.name)) > PEER_SECONDS:
+            return  # its time is spent, and its figure is known well enough
         reading = take(servers, contender)
         self.rounds[-1][contender.name] = reading
         if reading.fault and contender.role is Role.PEER:
