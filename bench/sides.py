@@ -6,7 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+import pymysql
+
 from bench import lineitem
+from bench.contender import Failed
 from bench.servers import execute, execute_mariadb
 from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import PostgresServer
@@ -33,7 +37,7 @@ class Side(ABC):
 
     @abstractmethod
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows of one statement, in a transaction of its own."""
+        """Rows of one statement, in a transaction of its own. Raises Failed with what the server says."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -69,7 +73,10 @@ class PostgresSide(Side):
         self.server, self.database = server, database
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        return execute(self.server, self.database, statement)
+        try:
+            return execute(self.server, self.database, statement)
+        except psycopg.Error as error:
+            raise Failed(str(error)) from error
 
     def clear(self) -> None:
         self.execute("DROP SCHEMA public CASCADE")
@@ -96,7 +103,10 @@ class MariadbSide(Side):
         self.server, self.database = server, database
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
-        return execute_mariadb(self.server, statement, self.database)
+        try:
+            return execute_mariadb(self.server, statement, self.database)
+        except pymysql.MySQLError as error:
+            raise Failed(str(error)) from error
 
     def clear(self) -> None:
         self.execute(f"DROP DATABASE {self.database}")

@@ -34,9 +34,10 @@ class Ingestr(Peer):
 
     def run(self) -> None:
         source, destination = self.copying.source, self.copying.destination
+        into_postgres = isinstance(destination, PostgresSide)
         places = [
             *("--source-uri", _url(source), "--source-table", _table(source)),
-            *("--dest-uri", _url(destination), "--dest-table", _table(destination)),
+            *("--dest-uri", _url(destination), "--dest-table", "public.lineitem" if into_postgres else "lineitem"),
         ]
         options = ["--sql-backend", "pyarrow", "--page-size", "250000", "--pipelines-dir", f"{self._folder}/run"]
         run_programs(
