@@ -55,7 +55,8 @@ bench: $(INSTALLED) servers ## Sterna beside the bare databases and other tools 
 	@if test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 	  ! { command -v pgloader && command -v pgcopydb; } >/dev/null; then echo "Installing $(PEERS)"; \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null || true; fi
-	$(BIN)/python -m bench $(BENCH)
+	@$(PIP) install --no-compile --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m bench $(or $(BENCH),--write)
 
 format: $(INSTALLED) ## write the one formatting
 	$(BIN)/ruff check --quiet --fix $(CODE)
@@ -67,6 +68,9 @@ requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" $$@ --output-file requirements/$$name.txt pyproject.toml || exit 1; \
 	done
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make requirements" --constraint requirements/dev.txt \
+	  --output-file requirements/bench.txt requirements/bench.in
 
 clean: ## remove .venv, caches and var/ (with the jobs of `make up`)
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from bench.measures import SCENARIO_NAMES
+from bench.page import write
 from bench.report import Report
 from bench.scenario import tell
 from bench.scenarios import FROM_MARIADB, TO_MARIADB, Scenarios, Wanted
@@ -51,9 +52,10 @@ def main() -> None:
     finally:
         shutil.rmtree(place, ignore_errors=True)
     print(report.judgement())
-    tell(f"done after {(time.monotonic() - began) / 60:.0f} minutes")
+    minutes = (time.monotonic() - began) / 60
+    tell(f"done after {minutes:.0f} minutes")
     if given.write:
-        report.write(began)
+        write(report, minutes)
     if report.faults:
         sys.exit("\n".join(report.faults))
 

@@ -31,6 +31,8 @@ class Contender(ABC):
     role: Role
     settings: str
     """For the reader of the report: version and everything that was set."""
+    rows: int | None = None
+    """Where they are not the scenario's."""
     compared_with: Role = Role.LIMIT
     """The kind of limit that its time is divided by."""
     stack: LocalStack | None = None

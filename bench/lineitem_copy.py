@@ -47,6 +47,7 @@ class CopyContender(Contender):
 
     def __init__(self, copying: Copying) -> None:
         self.copying = copying
+        self.rows = copying.rows
 
     def prepare(self) -> None:
         self.copying.destination.clear()

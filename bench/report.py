@@ -83,7 +83,7 @@ def _row(scenario: Scenario, contender: Contender) -> str:
         len(times),
         f"{seconds:.2f}",
         f"{min(times):.2f} – {max(times):.2f}",
-        f"{scenario.rows / seconds:,.0f}",
+        f"{(contender.rows or scenario.rows) / seconds:,.0f}",
         _to_limit(scenario, contender),
         f"{cpu:.1f}",
         f"{_peak(contender, typical):.0f}",
