@@ -1,12 +1,13 @@
 """`make bench`: Sterna beside the bare databases and other tools, interleaved in one run.
 
-python -m bench --measures copy,key --rows 1000000,6000000 --runs 5 --peer-runs 3 --no-peers
+python -m bench --measures data-only,mariadb --rows 1000000,6000000 --runs 5 --peer-runs 3 --no-peers
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,11 +20,14 @@ from bench.scenario import tell
 from bench.scenarios import FROM_MARIADB, TO_MARIADB, Scenarios, Wanted
 from bench.servers import Servers
 
+GROUPS = {"mariadb": (TO_MARIADB, FROM_MARIADB)}
+
 
 def main() -> None:
     """Measures what was asked for, prints it, and writes docs/benchmarks.md where `--write` says so."""
     given = _parser().parse_args()
-    names = given.measures.split(",")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("told to stop"))  # so that servers and files go
+    names = [name for word in given.measures.split(",") for name in GROUPS.get(word, (word,))]
     if unknown := set(names) - set(SCENARIO_NAMES):
         sys.exit(f"no measure {', '.join(sorted(unknown))}; there are {', '.join(SCENARIO_NAMES)}")
     wanted = Wanted(

@@ -72,7 +72,8 @@ def _row(scenario: Scenario, contender: Contender) -> str:
     name = contender.name.replace("|", "\\|")
     times = scenario.seconds(contender.name)
     if not times:
-        why = scenario.absent.get(contender.name) or (scenario.readings(contender.name) or [None])[-1].fault
+        faults = [reading.fault for reading in scenario.readings(contender.name)]
+        why = scenario.absent.get(contender.name) or (faults[-1] if faults else "not run")
         return _line(name, "0", *[""] * 5, " ".join(why.split())[-SHOWN_FAULT:].replace("|", "\\|"))
     seconds = statistics.median(times)
     typical = _typical(scenario.readings(contender.name))

@@ -31,7 +31,7 @@ MANY_TABLES = 1000
 PEER_ROWS = 1_000_000
 """Of larger tables a peer gets one run only."""
 COPY, KEY, TO_MARIADB, FROM_MARIADB, WIDE, SMALL, MANY, MEMORY, SLOW = (
-    "copy",
+    "data-only",
     "key",
     "to-mariadb",
     "from-mariadb",

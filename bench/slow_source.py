@@ -22,7 +22,7 @@ class SternaSlowSource(SternaCopy):
 
     def __init__(self, servers: Servers, copying: Copying, small: Side, workers: int) -> None:
         """`small`: where a job to warm up with comes from."""
-        options = {**DATA_ONLY, "parallelBatches": 8}
+        options = {**DATA_ONLY, "parallelBatches": 16}
         super().__init__(servers, copying, f"Sterna, {workers} extract worker{'' if workers == 1 else 's'}", options)
         stages = [stage for stage in STAGES if stage != "extract"] + ["extract"] * workers
         self.stack = servers.new_stack(f"stack-{workers}", stages=stages, STERNA_EXTRACT_SLOTS="1")
