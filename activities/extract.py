@@ -52,7 +52,8 @@ class ExtractActivities:
                     staged.append(await self._extract_batch(session, route, given, number, beat))
                 except DataRejected as error:
                     raise self._refused_values.keep(route, number, error) from None
-        return StagedBatches(batches=staged, seconds=time.monotonic() - started)
+            counted = await session.count(self._routes.selection(route)) if given.count else None
+        return StagedBatches(batches=staged, seconds=time.monotonic() - started, counted_rows=counted)
 
     @activity.defn
     async def count_source(self, given: CountInput) -> int:

@@ -94,6 +94,7 @@ class PreflightActivities:
             estimated_bytes=route.source_schema.estimated_bytes,
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
+            builds_after_load=any((route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences)),
         )
 
 

@@ -48,6 +48,13 @@ class TableEntry(Model):
     arrow: bool
     """Rows pass the transform stage."""
     has_foreign_keys: bool = False
+    builds_after_load: bool = True
+    """Keys, indexes, checks, comments or sequence values."""
+
+    @property
+    def is_small(self) -> bool:
+        """One activity takes all its batches."""
+        return self.batches <= self.batches_per_activity
 
 
 class ParkedTable(Model):
@@ -135,6 +142,8 @@ class ExtractInput(Model):
     span: BatchSpan
     snapshot: Snapshot | None
     digests: bool
+    count: bool = False
+    """These are all batches of the table: count the source's rows too, as `CountInput` would."""
 
 
 class StagedBatch(Model):
@@ -154,6 +163,8 @@ class StagedBatches(Model):
 
     batches: list[StagedBatch]
     seconds: float = 0.0
+    counted_rows: int | None = None
+    """The source's own count, where it was asked for."""
 
 
 class TransformInput(Model):

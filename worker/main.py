@@ -19,8 +19,6 @@ from core.settings import Settings
 from core.temporal_client import STAGES, connect, task_queue
 from worker.parts import Parts, Service
 
-HEARTBEAT_THROTTLE = timedelta(seconds=2)
-"""Pause and cancel travel on the answers to heartbeats, so they must not be held back for long."""
 PATIENCE_SECONDS = 60.0
 LOG = logging.getLogger("sterna.worker")
 
@@ -68,6 +66,6 @@ def _worker(parts: Parts, service: Service) -> Worker:
         max_concurrent_activities=service.slots,
         interceptors=[TypedFailures()],
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.graceful_shutdown_seconds),
-        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        max_heartbeat_throttle_interval=service.heartbeat_throttle,
+        default_heartbeat_throttle_interval=service.heartbeat_throttle,
     )

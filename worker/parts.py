@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -46,3 +47,5 @@ class Service:
     slots: int
     """Activities at once."""
     workflows: tuple[type, ...] = ()
+    heartbeat_throttle: timedelta = timedelta(seconds=2)
+    """Pause and cancel travel on the answers to heartbeats, so they must not be held back for long."""

@@ -125,6 +125,9 @@ class MigrationJob:
     @workflow.signal
     async def table_source_read(self, table_id: str) -> None:
         """A table needs the snapshot no more; after the last one the source is free of it."""
+        await self._end_reading(table_id)
+
+    async def _end_reading(self, table_id: str) -> None:
         self._unread.discard(table_id)
         if not self._unread:
             await self._snapshot.release()
@@ -361,6 +364,8 @@ class MigrationJob:
         if result.status == TableStatus.COMPLETED:
             self._loaded.add(result.table_id)
         self._report.end(result.model_copy(update={"state": None}))
+        if result.state is None or result.state.source_read:
+            await self._end_reading(result.table_id)
         workflow.set_current_details(self._report.describe())
         if result.status == TableStatus.PARKED:
             await self._record()

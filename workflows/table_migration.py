@@ -68,8 +68,10 @@ class TableMigration:
         try:
             while not self.state.source_read:
                 await self._copy()
-            await self._tell_job("table_source_read", self.state.entry.table_id)
-            await self._build_keys()
+            if not self.state.entry.is_small:  # the job learns it by the end of this child soon enough
+                await self._tell_job("table_source_read", self.state.entry.table_id)
+            if self.state.entry.builds_after_load:
+                await self._build_keys()
             return await self._prove()
         except ActivityError as error:
             if outcomes.cancelled(error):
@@ -140,7 +142,8 @@ class TableMigration:
                 await window.drain()
                 self._check_snapshot()
                 await self._continue_as_new()
-        await window.submit(self._count_source())
+        if self._counts and not self.state.entry.is_small:
+            await window.submit(self._count_source())
         await window.drain()
         self._check_snapshot()
 
@@ -180,12 +183,15 @@ class TableMigration:
             span=span,
             snapshot=self.state.snapshot,
             digests=self.state.options.validation == "checksum",
+            count=self._counts and self.state.entry.is_small,
         )
         options = self._work("extract", f"extract {_named(span)} of {self.state.entry.name}")
         staged = await self.gate.run(
             lambda: workflow.start_activity_method(ExtractActivities.extract_batches, given, **options)
         )
         self._spend("extract", staged.seconds)
+        if staged.counted_rows is not None:
+            self.state.counted_rows = staged.counted_rows
         return staged
 
     async def _transform(self, span: BatchSpan, staged: StagedBatches) -> StagedBatches:
@@ -217,8 +223,6 @@ class TableMigration:
         self.state.unfinished.remove(span)
 
     async def _count_source(self) -> None:
-        if self.state.options.validation == "none":
-            return
         given = CountInput(route=self.state.entry.route, snapshot=self.state.snapshot)
         options = self._work("extract", f"count the rows of {self.state.entry.name}")
         self.state.counted_rows = await self.gate.run(
@@ -302,6 +306,11 @@ class TableMigration:
     @property
     def _epoch(self) -> int:
         return self.state.snapshot.epoch if self.state.snapshot else 0
+
+    @property
+    def _counts(self) -> bool:
+        """The proof wants the source's own count of its rows."""
+        return self.state.options.validation != "none"
 
     @property
     def _load_number(self) -> int:

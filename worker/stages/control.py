@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from activities.certificate import CertificateActivities
 from activities.plan import PlanActivities
@@ -27,6 +28,8 @@ from workflows.table_migration import TableMigration
 SLOTS = 50
 KEEPERS_AT_ONCE = 1000
 """A keeper is one idle session; it has a queue of its own so that it takes no other activity's slot."""
+KEEPER_THROTTLE = timedelta(milliseconds=50)
+"""The keeper itself chooses how often it beats."""
 WORKFLOWS = (MigrationJob, TableMigration, PlanJob)
 
 
@@ -39,7 +42,7 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
         keeper = SnapshotActivities(parts.connections, parts.routes, parts.client)
         yield [
             Service("control", _activities(parts, store), SLOTS, WORKFLOWS),
-            Service("snapshot", [keeper.keep_snapshot], KEEPERS_AT_ONCE),
+            Service("snapshot", [keeper.keep_snapshot], KEEPERS_AT_ONCE, heartbeat_throttle=KEEPER_THROTTLE),
         ]
     finally:
         await store.close()
