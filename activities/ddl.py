@@ -32,7 +32,7 @@ class DdlActivities:
         parallel and in any order. Raises AccessDenied, Unavailable where nothing can be created at all.
         """
         routes = [self._routes.read(reference) for reference in given.routes]
-        connector = self._connections.connector(routes[0].destination, f"prepare {len(routes)} tables")
+        connector = await self._connections.connector(routes[0].destination, f"prepare {len(routes)} tables")
         creator = capability(connector, CreatesTables)
         async with beating():
             await capability(connector, WritesRows).prepare_ledger()
@@ -48,7 +48,7 @@ class DdlActivities:
     async def finish_table(self, given: FinishInput) -> None:
         """Builds keys and indexes in parallel, then checks, comments and sequence values."""
         route = self._routes.read(given.route)
-        creator = self._creator(route, f"finish {route.destination_table}")
+        creator = await self._creator(route, f"finish {route.destination_table}")
         async with beating():
             await creator.build(route.ddl.keys, given.parallel)
             await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
@@ -59,7 +59,7 @@ class DdlActivities:
         parked = {}
         for reference in given.routes:
             route = self._routes.read(reference)
-            creator = self._creator(route, f"foreign keys {route.destination_table}")
+            creator = await self._creator(route, f"foreign keys {route.destination_table}")
             try:
                 async with beating():
                     await creator.build(route.ddl.foreign_keys, given.parallel)
@@ -67,5 +67,5 @@ class DdlActivities:
                 parked[route.table_id] = str(error)
         return PreparedTables(parked=parked)
 
-    def _creator(self, route: TableRoute, label: str) -> CreatesTables:
-        return capability(self._connections.connector(route.destination, label), CreatesTables)
+    async def _creator(self, route: TableRoute, label: str) -> CreatesTables:
+        return capability(await self._connections.connector(route.destination, label), CreatesTables)

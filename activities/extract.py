@@ -44,7 +44,7 @@ class ExtractActivities:
         started = time.monotonic()
         route = self._routes.read(given.route)
         label = f"extract {route.source_table} {given.span.first}"
-        reader = capability(self._connections.connector(route.source, label), ReadsRows)
+        reader = capability(await self._connections.connector(route.source, label), ReadsRows)
         staged = []
         async with beating() as beat, reader.reading(given.snapshot.id if given.snapshot else None) as session:
             for number in range(given.span.first, given.span.first + given.span.count):
@@ -59,7 +59,7 @@ class ExtractActivities:
     async def count_source(self, given: CountInput) -> int:
         """Counts the table's rows by a query that knows nothing of the plan, under the snapshot."""
         route = self._routes.read(given.route)
-        reader = capability(self._connections.connector(route.source, f"count {route.source_table}"), ReadsRows)
+        reader = capability(await self._connections.connector(route.source, f"count {route.source_table}"), ReadsRows)
         async with beating(), reader.reading(given.snapshot.id if given.snapshot else None) as session:
             return await session.count(self._routes.selection(route))
 

@@ -39,7 +39,7 @@ class LoadActivities:
     async def begin_load(self, given: LoadStart) -> LoadBegun:
         """The generation of the table's contents for this token; made, and the table emptied, where it is new."""
         route = self._routes.read(given.route)
-        writer = self._writer(route, f"begin {route.destination_table}")
+        writer = await self._writer(route, f"begin {route.destination_table}")
         async with beating():
             begun = await writer.begin_load(
                 LoadBeginning(route.job_id, route.table_id, route.run, given.token),
@@ -74,12 +74,12 @@ class LoadActivities:
         )
 
     async def _load_batch(self, route: TableRoute, load: int, batch: StagedBatch, beat: Beats) -> Loaded:
-        writer = self._writer(route, f"load {route.destination_table} {batch.number}")
+        writer = await self._writer(route, f"load {route.destination_table} {batch.number}")
         entry = LedgerEntry(route.job_id, route.table_id, load, batch.number, batch.digest)
         target = self._routes.target(route)
         if route.path == "native":
             return await writer.load_native(target, entry, self._staging.read(batch.staged, batch.bytes), beat)
         return await writer.load_arrow(target, entry, self._staging.read_batches(batch.staged, batch.bytes), beat)
 
-    def _writer(self, route: TableRoute, label: str) -> WritesRows:
-        return capability(self._connections.connector(route.destination, label), WritesRows)
+    async def _writer(self, route: TableRoute, label: str) -> WritesRows:
+        return capability(await self._connections.connector(route.destination, label), WritesRows)

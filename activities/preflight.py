@@ -71,7 +71,7 @@ class PreflightActivities:
             destination=destination,
             options=job.options,
             priority=job.priority,
-            exports_snapshot=self._survey.exports_snapshot(job),
+            exports_snapshot=await self._survey.exports_snapshot(job),
             tables=sorted(
                 (self._entry(route, tables[route.table_id].priority, job.options.parallel_batches) for route in ready),
                 key=lambda entry: (entry.priority, -entry.estimated_bytes, entry.name),

@@ -40,7 +40,9 @@ class SnapshotActivities:
         the job learns by the signal that the old moment is gone.
         """
         routes = [self._routes.read(reference) for reference in given.routes]
-        exporter = capability(self._connections.connector(given.source, f"keeper {given.job_id}"), ExportsSnapshot)
+        exporter = capability(
+            await self._connections.connector(given.source, f"keeper {given.job_id}"), ExportsSnapshot
+        )
         async with exporter.keeping_snapshot([route.source_table for route in routes]) as keeper:
             snapshot = Snapshot(
                 id=keeper.taken.id,

@@ -41,7 +41,7 @@ class ValidateActivities:
         count fails nothing, but what was not seen whole is not proved.
         """
         route = self._routes.read(given.route)
-        connector = self._connections.connector(route.destination, f"validate {route.destination_table}")
+        connector = await self._connections.connector(route.destination, f"validate {route.destination_table}")
         async with beating():
             ledger = await capability(connector, WritesRows).ledger_rows(self._routes.load_ref(route, given.begun.load))
             findings = self._compare_books(route, given, ledger)

@@ -28,6 +28,8 @@ class Credentials:
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    wallet_password: str | None = field(default=None, repr=False)
+    """Opens an encrypted wallet, where the connection has one."""
 
 
 @dataclass(frozen=True)

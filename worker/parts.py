@@ -12,6 +12,7 @@ from temporalio.client import Client
 from activities.resources.connections import Connections
 from activities.resources.routes import Routes
 from activities.resources.secrets import Secrets, read_environment, read_file
+from activities.resources.vault import read_vault
 from core.documents import DocumentStore
 from core.settings import Settings
 from core.temporal_client import Stage
@@ -33,7 +34,7 @@ class Parts:
     def build(cls, client: Client, settings: Settings) -> Parts:
         """All parts of one process."""
         documents = DocumentStore(settings.documents)
-        connections = Connections(Secrets({"env": read_environment, "file": read_file}))
+        connections = Connections(Secrets({"env": read_environment, "file": read_file, "vault": read_vault}))
         return cls(client, settings, documents, connections, Routes(documents))
 
 

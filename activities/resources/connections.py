@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from activities.resources.secrets import Secrets
 from connectors.base import Connector
 from connectors.registry import build_connector, find_type
@@ -14,12 +16,11 @@ class Connections:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
 
-    def connector(self, endpoint: Endpoint, label: str) -> Connector:
-        """The connector of one side. Raises SecretMissing, InvalidConfiguration."""
+    async def connector(self, endpoint: Endpoint, label: str) -> Connector:
+        """The connector of one side. Raises SecretMissing, AccessDenied, InvalidConfiguration, Unavailable."""
         connection = endpoint.connection
-        return build_connector(
-            connection.type, connection.options, self._secrets.resolve(connection.secrets_ref), label
-        )
+        credentials = await asyncio.to_thread(self._secrets.resolve, connection.secrets_ref)  # may ask another server
+        return build_connector(connection.type, connection.options, credentials, label)
 
     def address(self, endpoint: Endpoint) -> tuple[str, int] | None:
         """Host and port of one side, without its secret."""

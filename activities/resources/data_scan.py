@@ -40,7 +40,7 @@ class DataScan:
         async def look(rows: pa.RecordBatch) -> None:
             await asyncio.to_thread(lambda: found.add(arriving(rows)))
 
-        reader = capability(self._connections.connector(route.source, f"scan {route.source_table}"), ReadsRows)
+        reader = capability(await self._connections.connector(route.source, f"scan {route.source_table}"), ReadsRows)
         problem = ""
         try:
             async with reader.reading(None) as session:

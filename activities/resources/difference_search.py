@@ -52,7 +52,7 @@ class DifferenceSearch:
         Source rows are read under the job's snapshot while it lives, else as they are now, which the examples say.
         Where the destination does not know which batch wrote a row, every batch is looked for among all its rows.
         """
-        connector = self._connections.connector(route.destination, f"compare {route.destination_table}")
+        connector = await self._connections.connector(route.destination, f"compare {route.destination_table}")
         proof = capability(connector, ProvesRows)
         if isinstance(connector, AttributesRows):
             return await self._compare_batches(proof, connector, route, given)
@@ -127,7 +127,7 @@ class DifferenceSearch:
     ) -> _SourceRows:
         """The batch's rows as they should have arrived, and examples of those that were not found. A pool loses what
         was found."""
-        reader = capability(self._connections.connector(route.source, f"compare {route.source_table}"), ReadsRows)
+        reader = capability(await self._connections.connector(route.source, f"compare {route.source_table}"), ReadsRows)
         examples: list[dict[str, Any]] = []
         moments = [(given.snapshot.id, "the job's snapshot")] if given.snapshot else []
         for snapshot, moment in [*moments, (None, "now, the snapshot being released")]:

@@ -39,7 +39,7 @@ class Reachability:
         except MigrationError as error:
             problems.append(error)
         try:
-            connector = self._connections.connector(endpoint, "preflight")
+            connector = await self._connections.connector(endpoint, "preflight")
             if not problems:
                 return await connector.check()
         except MigrationError as error:

@@ -11,7 +11,8 @@ from connectors.contract import Credentials
 from core.errors import SecretMissing
 
 Resolver = Callable[[str], str]
-"""Takes what follows the scheme and gives the secret's text. Raises SecretMissing."""
+"""Takes what follows the scheme and gives the secret's text; may block. Raises SecretMissing, AccessDenied,
+InvalidConfiguration, Unavailable."""
 
 
 class Secrets:
@@ -24,7 +25,8 @@ class Secrets:
         """The credentials behind a reference; none where there is no reference.
 
         The secret is a JSON object with `username` and `password`, or any other text: then that is the password.
-        `#field` names another key of the object as the password. Raises SecretMissing.
+        `#field` names another key of the object as the password; `walletPassword` opens the wallet that a connection
+        may need. May block. Raises SecretMissing, and what the scheme's resolver raises.
         """
         if reference is None:
             return Credentials()
@@ -68,9 +70,12 @@ def _parse(reference: str, text: str, field: str) -> Credentials:
         value = None
     if not isinstance(value, dict):
         return Credentials(password=text)
-    if field not in value:
+    if value.get(field) is None:
         raise SecretMissing(
             f"the secret {reference} has no field '{field}'", remedy="Give it the fields username and password"
         )
-    username = value.get("username")
-    return Credentials(username=None if username is None else str(username), password=str(value[field]))
+    return Credentials(_text(value.get("username")), _text(value[field]), _text(value.get("walletPassword")))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

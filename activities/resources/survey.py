@@ -83,7 +83,7 @@ class Survey:
         """The tables of the job: those listed, or those that its patterns match now. Raises NotFound for none."""
         if isinstance(job.tables, list):
             return job.tables
-        reader = capability(self._connector(job, "source"), ReadsRows)
+        reader = capability(await self._connector(job, "source"), ReadsRows)
         names = await reader.list_tables(job.tables.include, job.tables.exclude)
         if not names:
             raise NotFound(
@@ -92,16 +92,16 @@ class Survey:
             )
         return [TableSpec(source_schema=name.schema_name, source_table=name.name) for name in names]
 
-    def exports_snapshot(self, job: JobSpec) -> bool:
+    async def exports_snapshot(self, job: JobSpec) -> bool:
         """The source can keep one moment readable for many sessions."""
-        return self._connector(job, "source").capabilities.exports_snapshot
+        return (await self._connector(job, "source")).capabilities.exports_snapshot
 
     async def look(
         self, job_id: str, run: int, job: JobSpec, tables: Mapping[str, TableSpec], only: Container[str] | None = None
     ) -> Surveyed:
         """Routes of the tables (given by id; `only` some of them) that can be planned, reasons for those that cannot.
         A route with `refusals` cannot begin."""
-        source, destination = self._connector(job, "source"), self._connector(job, "destination")
+        source, destination = await self._connector(job, "source"), await self._connector(job, "destination")
         planner = RoutePlanner(job_id, run, job, source, destination, self._bind_chain)
         surveyed, drafts = Surveyed(), []
         for planned in await self._read_catalogs(source, destination, planner.naming, tables):
@@ -172,9 +172,11 @@ class Survey:
         }
         return set(carried) - lacking
 
-    def _connector(self, job: JobSpec, side: str) -> Connector:
+    async def _connector(self, job: JobSpec, side: str) -> Connector:
         connection = job.source if side == "source" else job.destination
-        return self._connections.connector(Endpoint.model_validate({"side": side, "connection": connection}), "survey")
+        return await self._connections.connector(
+            Endpoint.model_validate({"side": side, "connection": connection}), "survey"
+        )
 
     async def _route(
         self, planner: RoutePlanner, reader: ReadsRows, job: JobSpec, draft: Draft, drafts: Sequence[Draft]
