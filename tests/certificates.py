@@ -39,7 +39,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key)
         if addresses:
-            names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+            names: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+            names += map(x509.DNSName, addresses)  # all that Oracle's driver looks at
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         secret = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
         return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret) + builder.sign(

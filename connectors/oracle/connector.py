@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cached_property
 from typing import ClassVar
 
 from connectors.base import ExportsSnapshot, Selection, ServerInfo, SnapshotKeeper
-from connectors.oracle import catalog
+from connectors.contract import Credentials
+from connectors.oracle import catalog, wallet
 from connectors.oracle.dialect import OracleDialect
 from connectors.oracle.options import OracleOptions
 from connectors.oracle.session import EXACT_SETTINGS, OracleSession, open_session
@@ -48,12 +50,21 @@ class Oracle(SqlConnector, ExportsSnapshot):
     @property
     def default_schema(self) -> str:
         """The option defaultSchema, else the user's own."""
-        user = self.options.user or self.credentials.username or ""
-        return self.options.schema_default or (user[1:-1] if user.startswith('"') else user.upper())
+        return self.options.schema_default or self._user
+
+    @cached_property
+    def _login(self) -> Credentials:
+        return wallet.login(self.options, self.credentials)
+
+    @property
+    def _user(self) -> str:
+        """As the dictionary spells it."""
+        user = self.options.user or self._login.username or ""
+        return user[1:-1] if user.startswith('"') else user.upper()
 
     def open_session(self, purpose: str, *, snapshot: str | None = None) -> AbstractAsyncContextManager[OracleSession]:
         """See SqlConnector. The snapshot is named by each query."""
-        return open_session(self.options, self.credentials, self.label, purpose)
+        return open_session(self.options, self._login, self.label, purpose)
 
     def reader(self, session: SqlSession, snapshot: str | None) -> SqlReader:
         """See SqlConnector."""
@@ -70,10 +81,9 @@ class Oracle(SqlConnector, ExportsSnapshot):
             ((characters,),) = await session.fetch(CHARACTER_SET)
             version = session.version
         warnings = []
-        if self.options.wallet_path and self.options.protocol == "tcp":
+        if self.options.wallet_path and not self.options.encrypted:
             warnings.append(
-                "the connection is not encrypted: walletPath is read only with protocol tcps, which is what to set "
-                "where the listener has a TCPS port"
+                "the connection is not encrypted: protocol is tcp, over which the wallet in walletPath is not used"
             )
         if characters not in UNICODE:
             warnings.append(f"the database's character set is {characters}: it can be a source, not a destination")
@@ -89,8 +99,7 @@ class Oracle(SqlConnector, ExportsSnapshot):
         """See ReadsRows."""
         with doing("reading the data dictionary"):
             async with self.open_session("describing tables") as session:
-                user = self.options.user or self.credentials.username or ""
-                return await catalog.describe_tables(session, names, user.upper())
+                return await catalog.describe_tables(session, names, self._user)
 
     async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
         """See ListsObjects."""

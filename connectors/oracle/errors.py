@@ -8,6 +8,7 @@ the object that the server names; the server's own text goes into the evidence.
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -115,12 +116,15 @@ BY_RANGE: tuple[tuple[range, Known], ...] = (
 )
 UNKNOWN: Known = (InvalidConfiguration, "the database reports an error", "Look the code up, then retry")
 
+WRONG_NAME = "Check host and sslServerDn against the certificate, then retry"
 BY_DRIVER: dict[str, Known] = {
     "DPY-4024": (Contended, "another session was in the way for too long", ""),
     "DPY-6001": (NotFound, "the listener does not know the service", "Check the option serviceName"),
     "DPY-6003": (NotFound, "the listener does not know the SID", "Check the option sid"),
     "DPY-6000": (Unavailable, "the listener refused the connection", ""),
     "DPY-3010": (InvalidConfiguration, "the server is too old", "Sterna needs Oracle Database 12.2 or newer"),
+    "DPY-6002": (InvalidConfiguration, "the listener's certificate has another name than sslServerDn", WRONG_NAME),
+    "DPY-6006": (InvalidConfiguration, "the listener's certificate is not for the host that the job names", WRONG_NAME),
     "DPY-4001": (AccessDenied, "no user name or password was given", "Name their place in secretsRef"),
     "DPY-3015": (
         AccessDenied,
@@ -133,9 +137,21 @@ BY_DRIVER: dict[str, Known] = {
         "Use TLS (protocol tcps), or set SQLNET.ENCRYPTION_SERVER to ACCEPTED",
     ),
 }
-DRIVER_LOST = frozenset(
-    ["DPY-1001", "DPY-4011", "DPY-4005", "DPY-6005", "DPY-6002", "DPY-6006", "DPY-6007", "DPY-6010"]
+NO_CONNECTION = "DPY-6005"
+"""The driver's wrapper around whatever kept it from connecting, which is its cause."""
+DRIVER_LOST = frozenset(["DPY-1001", "DPY-4011", "DPY-4005", NO_CONNECTION, "DPY-6007", "DPY-6010"])
+UNTRUSTED: Known = (
+    InvalidConfiguration,
+    "the listener's certificate is not trusted",
+    "Put the certificate of the authority that signed it into the wallet, then retry",
 )
+NO_TLS: Known = (
+    InvalidConfiguration,
+    "the listener does not speak TLS on this port, or not a version that the worker allows",
+    "Check port and protocol (tcp, tcps)",
+)
+WRONG_PROTOCOL = frozenset(["WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"])
+CLOSED_AT_ONCE = "Where this lasts: is it the port of the protocol (tcp, tcps), and does the listener trust the wallet?"
 
 # "S"."T"."C" or (S.N): what a message names; quotes inside are not doubled, so nothing behind a value is taken for it.
 NAMED = re.compile(r'"[^"]+"(?:\."[^"]+")+|\([A-Za-z][\w$#]*\.[\w$#]+\)')
@@ -146,6 +162,8 @@ NAMING = frozenset([1, 2290, 2291, 2292, 2293, 2298, 2299, 2437, 1400, 1407, 128
 def translate(error: BaseException) -> MigrationError | ObjectExists | None:
     """The Sterna error for what the driver raised, None for what is not the database's doing."""
     if isinstance(error, oracledb.Error) and error.args and isinstance(error.args[0], oracledb._Error):
+        if error.args[0].full_code == NO_CONNECTION:
+            return _not_connected(error.args[0], error.__cause__)
         return _from_driver(error.args[0])
     if isinstance(error, oracledb.Error):
         return InvalidConfiguration("the driver reports an error", evidence={"driver": str(error)})
@@ -179,6 +197,26 @@ def _from_driver(error: oracledb._Error) -> MigrationError | ObjectExists:
     named = NAMED.search(text) if number in NAMING else None
     message = f"{meaning} ({named[0].strip('()')})" if named else meaning
     return known(f"{message}, {code}", remedy=remedy, code=code, evidence={"server": text})
+
+
+def _not_connected(error: oracledb._Error, cause: BaseException | None) -> MigrationError | ObjectExists | None:
+    """By what the driver says was in its way; what it does not know is taken for an outage."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _raised(UNTRUSTED, NO_CONNECTION, str(cause.verify_message))
+    if isinstance(cause, ssl.SSLError) and cause.reason in WRONG_PROTOCOL:
+        return _raised(NO_TLS, NO_CONNECTION, str(cause.reason))
+    if isinstance(cause, oracledb.Error):
+        known = translate(cause)
+        if known is not None and not isinstance(known, Unavailable):
+            return known
+    lost = _of_the_driver(NO_CONNECTION, str(error.message))
+    lost.remedy = CLOSED_AT_ONCE if isinstance(cause, (ssl.SSLError, oracledb.Error)) else ""
+    return lost
+
+
+def _raised(known: Known, code: str, text: str) -> MigrationError:
+    kind, meaning, remedy = known
+    return kind(f"{meaning}, {code}", remedy=remedy, code=code, evidence={"driver": text})
 
 
 def _known(number: int) -> Known:

@@ -19,14 +19,13 @@ class OracleOptions(ConnectorOptions):
     sid: str | None = None
     """For databases that are not reached by a service's name."""
     user: str | None = None
-    """Default: the user name that secretsRef gives."""
+    """Default: the user name that secretsRef gives; without either, that of login.json in walletPath."""
     role: str | None = None
     """SET ROLE after login; a role without a password that is granted to the user."""
-    protocol: Literal["tcp", "tcps"] = "tcp"
-    """tcps: TLS, with the listener's certificate checked."""
+    protocol: Literal["tcp", "tcps"] | None = None
+    """tcps: TLS, with the listener's certificate checked. Default: tcps where walletPath is given, else tcp."""
     wallet_path: str | None = None
-    """Folder on the workers with the wallet for TLS (ewallet.pem). Read only with protocol tcps: over tcp there is
-    nothing that it could be used for, and a folder that does not exist does no harm."""
+    """Folder on the workers with the wallet (ewallet.pem), and the login where the job names none (login.json)."""
     ssl_server_dn: str | None = Field(default=None, alias="sslServerDn")
     """Distinguished name that the listener's certificate must have; default: it must match the host's name."""
     connect_timeout: float = Field(default=20.0, gt=0)
@@ -41,6 +40,11 @@ class OracleOptions(ConnectorOptions):
         if self.service_name and self.sid:
             raise ValueError("give serviceName or sid, not both")
         return self
+
+    @property
+    def encrypted(self) -> bool:
+        """TLS is spoken."""
+        return self.protocol == "tcps" or (self.protocol is None and self.wallet_path is not None)
 
     def address(self) -> tuple[str, int]:
         """Host and port of the listener."""

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from connectors.arrow_text import TYPE_METADATA
 from connectors.base import Credentials, LoadTarget, WrittenColumn
+from connectors.oracle import wallet
 from connectors.oracle.bound import bound_values
 from connectors.oracle.dialect import OracleDialect
 from connectors.oracle.errors import translated
@@ -85,7 +86,8 @@ async def open_session(
 
 
 def _connect(options: OracleOptions, credentials: Credentials, label: str) -> oracledb.Connection:
-    encrypted = options.protocol == "tcps"
+    if options.encrypted and options.wallet_path:
+        wallet.check(options.wallet_path, credentials.wallet_password)
     connection = oracledb.connect(
         user=options.user or credentials.username,
         password=credentials.password,
@@ -93,9 +95,10 @@ def _connect(options: OracleOptions, credentials: Credentials, label: str) -> or
         port=options.port,
         service_name=options.service_name,
         sid=options.sid,
-        protocol=options.protocol,
-        wallet_location=options.wallet_path if encrypted else None,
-        ssl_server_dn_match=True if encrypted else None,
+        protocol="tcps" if options.encrypted else "tcp",
+        wallet_location=options.wallet_path if options.encrypted else None,
+        wallet_password=credentials.wallet_password,
+        ssl_server_dn_match=True if options.encrypted else None,
         ssl_server_cert_dn=options.ssl_server_dn,
         tcp_connect_timeout=options.connect_timeout,
         expire_time=KEEPALIVE_MINUTES,

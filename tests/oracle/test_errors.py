@@ -29,7 +29,7 @@ async def test_a_port_that_nobody_listens_on_is_unavailable(oracle: OracleLogin)
 
 
 async def test_a_wallet_for_plain_tcp_is_not_looked_for(oracle: OracleLogin) -> None:
-    told = await oracle_connector(oracle, walletPath="/secure/wallets/oracle").check()
+    told = await oracle_connector(oracle, walletPath="/nowhere", protocol="tcp").check()
     assert any("not encrypted" in warning for warning in told.warnings)
     assert not (await oracle_connector(oracle).check()).warnings
 
