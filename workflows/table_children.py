@@ -59,13 +59,17 @@ class TableChildren:
         """Starts what is queued, `parallel` at once, until nothing is queued and nothing runs, or until interrupted,
         which leaves running children alone. `describe` gives a child's input at its start."""
 
-        def may_start() -> bool:
-            return bool(self._queue) and len(self._running) < parallel and not self.paused
+        def next_entry() -> TableEntry | None:
+            """A table whose parking is still being recorded is not begun again before that is done."""
+            if self.paused or len(self._running) >= parallel:
+                return None
+            return next((entry for entry in self._queue if entry.table_id not in self._running), None)
 
         while self.busy and not interrupted():
-            await workflow.wait_condition(lambda: may_start() or not self.busy or interrupted())
-            if may_start() and not interrupted():
-                entry = self._queue.pop(0)
+            await workflow.wait_condition(lambda: bool(next_entry()) or not self.busy or interrupted())
+            entry = next_entry()
+            if entry is not None and not interrupted():
+                self._queue.remove(entry)
                 self._running[entry.table_id] = asyncio.create_task(self._run(entry, describe(entry)))
 
     def signal(self, name: str, *arguments: Any) -> Awaitable[object]:

@@ -150,6 +150,39 @@ async def test_a_snapshot_that_cannot_be_had_again_is_told_to_operators_and_retr
     assert tokens == ["1", "2"]
 
 
+async def test_a_retry_of_a_table_whose_snapshot_expired_takes_a_new_one(stand_ins: StandIns) -> None:
+    async def expired(given: Any) -> None:
+        if given.snapshot.epoch == 1:
+            raise refusal("SnapshotExpired", "raise UNDO_RETENTION")
+
+    stand_ins.hooks["extract_batches"] = expired
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await _until_table(job, 0, "PARKED")
+        await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        progress = await asyncio.wait_for(job.result(), SECONDS)
+    assert (progress.status, progress.tables[0].status) == (JobStatus.COMPLETED, "COMPLETED")
+    assert {given.snapshot.epoch for given in stand_ins.of("count_source")} == {2}
+
+
+async def test_a_retry_of_a_table_whose_parking_is_still_being_recorded_is_waited_for(stand_ins: StandIns) -> None:
+    door, refused = Door(), [refusal("OutOfSpace")]
+
+    async def refuse_once(given: Any) -> None:
+        if refused:
+            stand_ins.hooks["record_status"] = door
+            raise refused.pop()
+
+    stand_ins.hooks["begin_load"] = refuse_once
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        door.opened.set()
+        progress = await asyncio.wait_for(job.result(), SECONDS)
+    assert (progress.status, progress.tables[0].rows) == (JobStatus.COMPLETED, 3)
+
+
 async def test_a_release_while_the_snapshot_is_being_taken_does_not_end_the_job(stand_ins: StandIns) -> None:
     door = Door()
 
