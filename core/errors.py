@@ -12,6 +12,7 @@
     │   ├── Unavailable             the other side cannot be reached
     │   └── Contended               deadlock, serialization failure, lock timeout
     ├── SnapshotGone            the rows must be read under a new snapshot
+    │   └── SnapshotExpired         … once an operator made the source keep old rows for longer
     ├── StagedBatchGone         the batch must be extracted again
     ├── Conflict                a command that the job's state does not allow
     ├── DataMismatch            the proof failed: the destination is not what the source was
@@ -97,6 +98,12 @@ class Contended(Retries):
 
 class SnapshotGone(MigrationError):
     """The snapshot that the rows were to be read under no longer exists."""
+
+
+class SnapshotExpired(SnapshotGone):
+    """The source threw away what the snapshot needs, and would again: the table waits for `retry`, which reads anew."""
+
+    parks = True
 
 
 class StagedBatchGone(MigrationError):

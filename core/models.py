@@ -263,6 +263,8 @@ class TableRun(Model):
     snapshot: Snapshot | None
     newer_snapshot: Snapshot | None = None
     """The moment that counts now, where a retry goes on after a pause or an outage."""
+    snapshot_expired: bool = False
+    """It parked because `snapshot` is gone, so that a retry has to be given another one."""
     workflow_priority: int
     paused: bool = False
     copy_number: int = 1

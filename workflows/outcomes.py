@@ -23,9 +23,11 @@ PARKING = frozenset(
         "Unavailable",
         "Contended",
         "SnapshotGone",
+        "SnapshotExpired",
     )
 )
-"""Classes of core.errors that an operator can mend; the last two only reach a workflow after the outage limit."""
+"""Classes of core.errors that an operator can mend. Unavailable and Contended only reach a workflow after the outage
+limit, SnapshotGone only leaves it after many copies."""
 
 
 def kind(error: BaseException) -> str:

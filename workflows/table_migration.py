@@ -66,6 +66,8 @@ class TableMigration:
         """Returns COMPLETED, PARKED or FAILED; ends as cancelled where it is cancelled."""
         self.state.started_at = self.state.started_at or workflow.now()
         try:
+            if self.state.snapshot_expired:
+                await self._renew_snapshot()
             while not self.state.source_read:
                 await self._copy()
             if not self.state.entry.is_small:  # the job learns it by the end of this child soon enough
@@ -114,13 +116,28 @@ class TableMigration:
             await self._begin_again()
         except ActivityError as error:
             await window.abandon()
-            if outcomes.kind(error) != "SnapshotGone" or self.state.copy_number >= MOST_COPIES:
+            if not self._may_copy_again(outcomes.kind(error)):
                 raise
             await self._tell_job("snapshot_gone", self._epoch)
             await self._begin_again()
         except asyncio.CancelledError:
             await window.abandon()
             raise
+
+    def _may_copy_again(self, kind: str) -> bool:
+        """Under a new snapshot, without an operator. Where it may not, his retry must not meet the old one again."""
+        if kind not in ("SnapshotGone", "SnapshotExpired"):
+            return False
+        again = kind == "SnapshotGone" and self.state.copy_number < MOST_COPIES
+        self.state.snapshot_expired = not again and self.state.snapshot is not None
+        return again
+
+    async def _renew_snapshot(self) -> None:
+        self.state.snapshot_expired = False
+        newer = self.state.newer_snapshot
+        if newer is None or newer.epoch <= self._epoch:
+            await self._tell_job("snapshot_gone", self._epoch)
+        await self._begin_again()
 
     async def _begin_load(self) -> None:
         if self.state.load is not None:

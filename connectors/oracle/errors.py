@@ -23,6 +23,7 @@ from core.errors import (
     MigrationError,
     NotFound,
     OutOfSpace,
+    SnapshotExpired,
     SnapshotGone,
     Unavailable,
 )
@@ -34,8 +35,9 @@ EXISTS = frozenset([955, 1408, 1430, 1442, 2260, 2261, 2264, 2275, 1920, 957])
 
 UNDO = (
     "Oracle no longer keeps the old versions of rows that this moment needs: raise UNDO_RETENTION and the size of the "
-    "undo tablespace, or set consistency to batch"
+    "undo tablespace, then retry: the table is read anew, as of now. A job with consistency batch needs less undo"
 )
+UNDO_OF_LOBS = "Raise RETENTION (or PCTVERSION) of the LOB's segment, then retry: the table is read anew, as of now"
 MEND_ROW = "Mend the row at the source, or the constraint"
 BY_NUMBER: dict[int, Known] = {
     1: (DuplicateKey, "a key is there already", "Use loadMode replace, or remove the duplicates"),
@@ -63,9 +65,10 @@ BY_NUMBER: dict[int, Known] = {
     1878: (DataRejected, "a date or time is not valid", MEND_ROW),
     40441: (DataRejected, "text is not JSON", MEND_ROW),
     1403: (NotFound, "no row was found", ""),
-    1555: (SnapshotGone, "the moment that rows are read under is gone", UNDO),
-    8180: (SnapshotGone, "the moment that rows are read under is gone", UNDO),
-    30052: (SnapshotGone, "the moment that rows are read under is gone", UNDO),
+    1555: (SnapshotExpired, "the moment that rows are read under is gone", UNDO),
+    8180: (SnapshotExpired, "the moment that rows are read under is gone", UNDO),
+    22924: (SnapshotExpired, "the moment that a LOB is read under is gone", UNDO_OF_LOBS),
+    30052: (SnapshotExpired, "the moment that rows are read under is gone", UNDO),
     1466: (SnapshotGone, "the table's definition changed since the moment that its rows are read under", ""),
     942: (NotFound, "the table or view does not exist, or the user may not read it", "Check the name and the grants"),
     904: (NotFound, "the column does not exist", "Check the column's name"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import AccessDenied, SnapshotGone
+from core.errors import AccessDenied, SnapshotExpired, SnapshotGone
 from core.schema import TableName
 from tests.oracle.loading import oracle_connector, read_table
 from tests.oracle_server.server import OracleLogin, OracleServer
@@ -32,13 +32,14 @@ async def test_the_keeper_takes_the_current_scn_and_rows_are_read_as_of_it(oracl
         assert await read_table(connector, table, keeper.taken.id) == [("1",)]
 
 
-async def test_undo_that_is_gone_is_a_snapshot_that_is_gone_with_advice(oracle_server: OracleServer) -> None:
+async def test_undo_that_is_gone_waits_for_an_operator_with_advice(oracle_server: OracleServer) -> None:
     login = oracle_server.login()
     table = _table(login, "OLD_MOMENT")
     login.fault("ora-01555 on 'OLD_MOMENT. AS OF SCN'")
-    with pytest.raises(SnapshotGone, match="UNDO_RETENTION") as gone:
+    with pytest.raises(SnapshotExpired, match="UNDO_RETENTION") as gone:
         await read_table(oracle_connector(login), table, "scn:1000001")
     assert gone.value.code == "ORA-01555"
+    assert gone.value.parks
 
 
 async def test_a_snapshot_of_another_database_is_gone(oracle: OracleLogin) -> None:

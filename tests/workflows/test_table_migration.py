@@ -82,6 +82,26 @@ async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(sta
     assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 6}}
 
 
+async def test_a_snapshot_whose_rows_the_source_threw_away_parks_and_a_retry_reads_anew(stand_ins: StandIns) -> None:
+    async def expired(given: Any) -> None:
+        if given.snapshot.epoch == 1 and given.span.first == 3:
+            raise refusal("SnapshotExpired", "raise UNDO_RETENTION")
+
+    stand_ins.hooks["extract_batches"] = expired
+    async with stand_ins.serving():
+        parked = await asyncio.wait_for((await start(stand_ins)).result(), SECONDS)
+        assert (parked.status, parked.message, parked.copies) == (TableStatus.PARKED, "raise UNDO_RETENTION", 1)
+        assert parked.state is not None
+        stand_ins.calls.clear()
+        carried = parked.state.model_dump(exclude={"job_id", "run", "generation", "options", "workflow_priority"})
+        again = await start(stand_ins, **carried)
+        await until(lambda: not extracted(stand_ins))
+        await again.signal(TableMigration.read_under, snapshot(2))
+        result = await asyncio.wait_for(again.result(), SECONDS)
+    assert (result.status, result.rows, result.snapshot_epoch) == (TableStatus.COMPLETED, 6, 2)
+    assert {given.snapshot.epoch for given in stand_ins.of("extract_batches")} == {2}
+
+
 async def test_a_newer_snapshot_counts_before_the_old_one_is_missed(stand_ins: StandIns) -> None:
     held = asyncio.Event()
 
