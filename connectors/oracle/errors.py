@@ -38,6 +38,7 @@ UNDO = (
     "undo tablespace, then retry: the table is read anew, as of now. A job with consistency batch needs less undo"
 )
 UNDO_OF_LOBS = "Raise RETENTION (or PCTVERSION) of the LOB's segment, then retry: the table is read anew, as of now"
+STARTING = "Check the option {option}; a database that is starting makes itself known to its listener within a minute"
 MEND_ROW = "Mend the row at the source, or the constraint"
 BY_NUMBER: dict[int, Known] = {
     1: (DuplicateKey, "a key is there already", "Use loadMode replace, or remove the duplicates"),
@@ -79,8 +80,8 @@ BY_NUMBER: dict[int, Known] = {
     2289: (NotFound, "the sequence does not exist", ""),
     2443: (NotFound, "the constraint does not exist", ""),
     4043: (NotFound, "the object does not exist", ""),
-    12505: (NotFound, "the listener does not know the SID", "Check the option sid"),
-    12514: (NotFound, "the listener does not know the service", "Check the option serviceName"),
+    12505: (Unavailable, "the listener does not know the SID", STARTING.format(option="sid")),
+    12514: (Unavailable, "the listener does not know the service", STARTING.format(option="serviceName")),
     12154: (NotFound, "the database's name cannot be resolved", "Check the option host"),
     1017: (AccessDenied, "wrong user name or password", "Check the secret that secretsRef names"),
     1005: (AccessDenied, "no password was given", "Check the secret that secretsRef names"),
@@ -108,8 +109,32 @@ FULL = (OutOfSpace, "a tablespace or disk is full", "Add space, then retry")
 BY_NUMBER |= dict.fromkeys((257, 1652, 1653, 1654, 1658, 1659, 1691, 1692, 30036, 1628, 1631, 1632, 19809), FULL)
 LOST = (Unavailable, "the connection was lost", "")
 BY_NUMBER |= dict.fromkeys((28, 1012, 2396, 2399, 3113, 3114, 3135, 3136, 12537, 12547, 12570, 12571), LOST)
+BY_NUMBER |= dict.fromkeys((25401, 25402, 25405, 25408, 25409, 25425), LOST)  # a failover that ended the call
 DOWN = (Unavailable, "the database does not take sessions now", "")
-BY_NUMBER |= dict.fromkeys((18, 20, 1033, 1034, 1089, 1090, 1092, 12516, 12518, 12519, 12520, 12526, 12528), DOWN)
+BY_NUMBER |= dict.fromkeys(
+    (
+        18,
+        20,
+        1033,
+        1034,
+        1109,
+        1219,
+        2391,
+        4031,
+        4036,
+        12564,
+        1089,
+        1090,
+        1092,
+        12516,
+        12518,
+        12519,
+        12520,
+        12526,
+        12528,
+    ),
+    DOWN,
+)
 BY_NUMBER |= dict.fromkeys((12170, 12541, 12543, 12545), (Unavailable, "the listener cannot be reached", ""))
 BY_NUMBER |= dict.fromkeys(range(1830, 1867), (DataRejected, "text is not a date or time", MEND_ROW))
 
@@ -122,8 +147,8 @@ UNKNOWN: Known = (InvalidConfiguration, "the database reports an error", "Look t
 WRONG_NAME = "Check host and sslServerDn against the certificate, then retry"
 BY_DRIVER: dict[str, Known] = {
     "DPY-4024": (Contended, "another session was in the way for too long", ""),
-    "DPY-6001": (NotFound, "the listener does not know the service", "Check the option serviceName"),
-    "DPY-6003": (NotFound, "the listener does not know the SID", "Check the option sid"),
+    "DPY-6001": (Unavailable, "the listener does not know the service", STARTING.format(option="serviceName")),
+    "DPY-6003": (Unavailable, "the listener does not know the SID", STARTING.format(option="sid")),
     "DPY-6000": (Unavailable, "the listener refused the connection", ""),
     "DPY-3010": (InvalidConfiguration, "the server is too old", "Sterna needs Oracle Database 12.2 or newer"),
     "DPY-6002": (InvalidConfiguration, "the listener's certificate has another name than sslServerDn", WRONG_NAME),
@@ -142,7 +167,7 @@ BY_DRIVER: dict[str, Known] = {
 }
 NO_CONNECTION = "DPY-6005"
 """The driver's wrapper around whatever kept it from connecting, which is its cause."""
-DRIVER_LOST = frozenset(["DPY-1001", "DPY-4011", "DPY-4005", NO_CONNECTION, "DPY-6007", "DPY-6010"])
+DRIVER_LOST = frozenset(["DPY-1001", "DPY-4011", "DPY-4005", "DPY-4033", NO_CONNECTION, "DPY-6007", "DPY-6010"])
 UNTRUSTED: Known = (
     InvalidConfiguration,
     "the listener's certificate is not trusted",
@@ -155,6 +180,9 @@ NO_TLS: Known = (
 )
 WRONG_PROTOCOL = frozenset(["WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"])
 CLOSED_AT_ONCE = "Where this lasts: is it the port of the protocol (tcp, tcps), and does the listener trust the wallet?"
+
+WRAPPERS = frozenset([604, 4088, 12801])
+"""Codes that only say where another one, on a later line, was raised: recursive SQL, a trigger, a parallel server."""
 
 # "S"."T"."C" or (S.N): what a message names; quotes inside are not doubled, so nothing behind a value is taken for it.
 NAMED = re.compile(r'"[^"]+"(?:\."[^"]+")+|\([A-Za-z][\w$#]*\.[\w$#]+\)')
@@ -194,12 +222,23 @@ def _from_driver(error: oracledb._Error) -> MigrationError | ObjectExists:
     if not code.startswith("ORA-"):
         return _of_the_driver(code, text)
     number = int(code.removeprefix("ORA-"))
+    if number in WRAPPERS:
+        number, code, text = _wrapped(str(error.message), number, text)
     if number in EXISTS:
         return ObjectExists(text)
     known, meaning, remedy = _known(number)
     named = NAMED.search(text) if number in NAMING else None
     message = f"{meaning} ({named[0].strip('()')})" if named else meaning
     return known(f"{message}, {code}", remedy=remedy, code=code, evidence={"server": text})
+
+
+def _wrapped(message: str, number: int, text: str) -> tuple[int, str, str]:
+    """Number, code and line of the first error that is no wrapper; those given where there is none."""
+    for line in message.splitlines():
+        found = re.match(r"ORA-(\d{5})", line)
+        if found and int(found[1]) not in WRAPPERS:
+            return int(found[1]), found[0], line
+    return number, f"ORA-{number:05}", text
 
 
 def _not_connected(error: oracledb._Error, cause: BaseException | None) -> MigrationError | ObjectExists | None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import oracledb
 import pytest
 
 from connectors.contract import LoadRef
+from connectors.oracle.errors import translate
 from connectors.sql.session import DuplicateKey
-from core.errors import AccessDenied, DataRejected, MigrationError, NotFound, OutOfSpace, Unavailable
+from core.errors import (
+    AccessDenied,
+    DataRejected,
+    InvalidConfiguration,
+    MigrationError,
+    NotFound,
+    OutOfSpace,
+    SnapshotExpired,
+    Unavailable,
+)
 from core.schema import TableName
 from core.value_type import ValueType
 from deploy.local.postgres_server import free_port
@@ -54,6 +65,8 @@ async def test_a_value_stays_out_of_the_message_and_goes_into_the_evidence(oracl
         (942, NotFound),
         (1, DuplicateKey),
         (20001, DataRejected),
+        (2391, Unavailable),
+        (25408, Unavailable),
     ],
 )
 async def test_codes_of_the_server(oracle_server: OracleServer, code: int, kind: type[MigrationError]) -> None:
@@ -66,6 +79,25 @@ async def test_codes_of_the_server(oracle_server: OracleServer, code: int, kind:
         await loading.load([("1",)])
     assert refused.value.code == f"ORA-{code:05}"
     assert (await loading.load([("1",)])).repeated is False
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "code"),
+    [
+        ("ORA-00604: error at recursive SQL level 1\nORA-01653: unable to extend table", OutOfSpace, "ORA-01653"),
+        ("ORA-12801: error signaled in parallel query server P000\nORA-01555: too old", SnapshotExpired, "ORA-01555"),
+        ("ORA-00604: error at recursive SQL level 1", InvalidConfiguration, "ORA-00604"),
+    ],
+)
+def test_an_error_that_wraps_another_is_taken_for_that_one(message: str, kind: type[MigrationError], code: str) -> None:
+    found = translate(oracledb.DatabaseError(oracledb._Error(message)))
+    assert isinstance(found, kind)
+    assert found.code == code
+
+
+@pytest.mark.parametrize("message", ["ORA-12514: listener does not know", "DPY-4033: idle for too long"])
+def test_a_database_that_is_starting_again_or_hung_up_is_waited_for(message: str) -> None:
+    assert isinstance(translate(oracledb.DatabaseError(oracledb._Error(message))), Unavailable)
 
 
 async def test_a_lost_connection_is_unavailable_and_nothing_is_loaded(oracle_server: OracleServer) -> None:
