@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 INSTALLED := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-16)
 CODE := api worker workflows activities connectors core deploy tests bench
-TEST_MINUTES ?= 45
+TEST_MINUTES ?= 20
+# Two processes, each with servers of its own: a test waits for servers about as long as it computes.
+PARALLEL := $(BIN)/pytest -q --numprocesses 2 --dist loadscope
 
 .DEFAULT_GOAL := help
 # Databases that come from Debian rather than PyPI. The packages hold programs; tests start private servers from them.
@@ -46,10 +48,10 @@ servers: ## install the database servers that tests start, where they are missin
 	else echo "MariaDB, Firebird or PostgreSQL is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
 
 test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
-	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(BIN)/pytest -q --ignore=tests/unit
+	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(PARALLEL) --ignore=tests/unit
 
 conformance: $(INSTALLED) servers ## the conformance suite of one connector (CONNECTOR=mysql), of all without
-	$(BIN)/pytest -q tests/conformance/test_suite.py $(if $(CONNECTOR),-k $(CONNECTOR))
+	$(PARALLEL) tests/conformance/test_suite.py $(if $(CONNECTOR),-k $(CONNECTOR))
 
 bench: $(INSTALLED) servers ## Sterna beside the bare databases and other tools (BENCH="--help" for choices)
 	@if test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \

