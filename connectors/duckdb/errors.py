@@ -53,6 +53,12 @@ NAMING: tuple[tuple[type[duckdb.Error], type[MigrationError]], ...] = (
     (duckdb.NotImplementedException, InvalidConfiguration),
 )
 """Classes whose first line names objects and holds no value."""
+PLAIN_AT_OPENING = (
+    duckdb.IOException,
+    duckdb.ConnectionException,
+    duckdb.PermissionException,
+    duckdb.OutOfMemoryException,
+)
 DUPLICATE = re.compile("violates (primary key|unique) constraint|contains duplicates")
 CONSTRAINTS: tuple[tuple[str, str, str], ...] = (
     ("NOT NULL constraint failed", "NULL where none is allowed", "Mend the row at the source, or the column"),
@@ -87,6 +93,15 @@ def translate(error: BaseException) -> MigrationError | ObjectExists | None:
     if isinstance(error, (duckdb.IOException, duckdb.ConnectionException)):
         return _file(line)
     return _about_values(error, text)
+
+
+def translate_opening(error: duckdb.Error) -> MigrationError:
+    """The Sterna error for what kept a file from being opened. No value is looked at then: what DuckDB does not say
+    plainly (it replays what a killed process left, while another one may still be closing the file) is tried again."""
+    known = translate(error)
+    if isinstance(known, MigrationError) and isinstance(error, PLAIN_AT_OPENING):
+        return known
+    return Unavailable(f"DuckDB cannot open the file ({type(error).__name__})", evidence={"server": str(error)})
 
 
 @contextmanager

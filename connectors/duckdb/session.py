@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from connectors.base import LoadTarget
 from connectors.duckdb.dialect import MISFIT, DuckdbDialect
-from connectors.duckdb.errors import translated
+from connectors.duckdb.errors import translate_opening, translated
 from connectors.duckdb.options import DuckdbOptions
 from connectors.duckdb.turn import Turn
 from connectors.sql.driver_thread import DriverThread
@@ -70,12 +70,13 @@ async def _open(thread: DriverThread, options: DuckdbOptions, read_only: bool) -
             waited = time.monotonic() - begun
             if turn.take() or waited > options.lock_timeout / 2:
                 try:
-                    with translated(f"opening {options.path}"):
-                        return await thread.run(_connect, options.path, read_only)
-                except Contended as error:
-                    if waited >= options.lock_timeout:
-                        error.remedy = remedy([Path(options.path)])
-                        raise
+                    return await thread.run(_connect, options.path, read_only)
+                except duckdb.Error as error:
+                    known = translate_opening(error)
+                    if not isinstance(known, Contended) or waited >= options.lock_timeout:
+                        known.message = f"opening {options.path}: {known.message}"
+                        known.remedy = remedy([Path(options.path)]) if isinstance(known, Contended) else known.remedy
+                        raise known from error
             await asyncio.sleep(POLL_SECONDS)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from connectors.duckdb.turn import Turn
 from connectors.sql import lock_holders
-from core.errors import AccessDenied, Contended, InvalidConfiguration, NotFound
+from core.errors import AccessDenied, Contended, InvalidConfiguration, NotFound, Unavailable
 from core.schema import Digest
 from tests.duckdb.conftest import Arriving, Database, NewFile
 
@@ -49,6 +49,13 @@ async def load(source, destination):
     await destination.connector().load_arrow(arriving.target, entry, parts(), lambda _: None)
 
 asyncio.run(load(*(Database(Path(path)) for path in sys.argv[1:])))
+"""
+KILLED = """
+import os, signal, sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+for statement in ("CREATE TABLE t (i INTEGER)", "CHECKPOINT", "INSERT INTO t SELECT range FROM range(1000)"):
+    connection.execute(statement)
+os.kill(os.getpid(), signal.SIGKILL)
 """
 BUSY = """
 import asyncio, itertools, sys
@@ -295,3 +302,12 @@ async def test_cancelling_ends_the_statement(new_file: NewFile) -> None:
         await counting
     assert time.monotonic() - begun < 20
     assert database.rows("SELECT count(*) FROM t") == [(1,)]
+
+
+async def test_what_cannot_be_replayed_after_a_kill_is_no_matter_of_values(new_file: NewFile) -> None:
+    database = new_file("destination")
+    subprocess.run([sys.executable, "-c", KILLED, str(database.path)], check=False)
+    log = Path(f"{database.path}.wal")
+    log.write_bytes(log.read_bytes()[:-3] + b"\xff\xff\xff")
+    with pytest.raises(Unavailable, match="cannot open the file"):
+        await database.connector().check()
