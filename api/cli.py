@@ -1,7 +1,8 @@
 """Client commands of `sterna`: they speak to the REST API and hold no state of their own.
 
-Exit status: 0 done, 1 the job did not end COMPLETED (with `validation` other than none that means proved, but for a
-source that was written to while it was read without a snapshot), 2 wrong use, 3 the API refused, 4 nobody answers.
+Exit status: 0 done, 1 the job did not end COMPLETED, 2 wrong use, 3 the API refused, 4 nobody answers, 5 the job is
+COMPLETED but not proved, although its `validation` asks for it (a source that was written to while it was read without
+a snapshot).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Exit(IntEnum):
     WRONG_USE = 2
     REFUSED = 3
     UNREACHABLE = 4
+    NOT_PROVED = 5
 
 
 ApiOption = Annotated[str, typer.Option("--api", envvar="STERNA_API", help="Address of the API.")]
@@ -199,7 +201,17 @@ def follow_job(client: ApiClient, job_id: str) -> int:
         return Exit.NOT_COMPLETED
     for table in waiting_tables(last):
         typer.echo(table_line(table), err=True)
-    return Exit.DONE if last.status is JobStatus.COMPLETED else Exit.NOT_COMPLETED
+    return exit_status(last, client.job(job_id)["spec"]["options"]["validation"])
+
+
+def exit_status(last: JobProgress, validation: str) -> Exit:
+    """What a script learns of a job that has ended; tables that are not proved are named."""
+    if last.status is not JobStatus.COMPLETED:
+        return Exit.NOT_COMPLETED
+    unproved = [table for table in last.tables if not table.proved] if validation != "none" else []
+    for table in unproved:
+        typer.echo(f"not proved: {table_line(table)}", err=True)
+    return Exit.NOT_PROVED if unproved else Exit.DONE
 
 
 def control(api: str, job: str, action: str, body: dict[str, Any] | None = None) -> None:
