@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-
 from bench.contender import Failed
-from bench.lineitem_copy import Copying
-from bench.peers.environment import LONGEST_RUN_SECONDS, Environment
+from bench.peers.environment import LONGEST_RUN_SECONDS, Environment, scratch
 from bench.programs import run_programs
 from bench.proofs import ProofPeer
 from bench.sides import PASSWORD, Side
@@ -22,12 +18,9 @@ class DataValidation(ProofPeer):
     name = f"data-validation {VERSION}"
     settings = f"google-pso-data-validator {VERSION}: validate row --hash '*', key of two columns, failures only"
 
-    def __init__(self, copying: Copying) -> None:
-        super().__init__(copying)
-        self._folder = tempfile.mkdtemp(prefix="sterna-bench-dvt-")
-
     def install(self) -> None:
         ENVIRONMENT.install()
+        self._connections = str(scratch("data-validation"))
         for name, side in (("source", self.copying.source), ("destination", self.copying.destination)):
             self._validator("connections", "add", "--connection-name", name, "Postgres", *_login(side))
 
@@ -40,12 +33,9 @@ class DataValidation(ProofPeer):
         if f'"total_rows_success_validation_status": {self.copying.rows},' not in said:
             raise Failed(said[-600:])
 
-    def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-
     def _validator(self, *arguments: str) -> str:
         command = [ENVIRONMENT.program("data-validation"), *arguments]
-        return run_programs(command, environment={"PSO_DV_CONN_HOME": self._folder}, seconds=LONGEST_RUN_SECONDS)
+        return run_programs(command, environment={"PSO_DV_CONN_HOME": self._connections}, seconds=LONGEST_RUN_SECONDS)
 
 
 def _login(side: Side) -> list[str]:

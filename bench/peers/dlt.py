@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from bench.lineitem_copy import Copying, Peer
-from bench.peers.environment import LONGEST_RUN_SECONDS, Environment
+from bench.peers.environment import LONGEST_RUN_SECONDS, Environment, scratch
 from bench.programs import run_programs
 from bench.sides import PostgresSide, Side
 
@@ -33,7 +31,6 @@ class Dlt(Peer):
 
     def __init__(self, copying: Copying) -> None:
         super().__init__(copying)
-        self._folder = tempfile.mkdtemp(prefix="sterna-bench-dlt-")
         into_postgres = isinstance(copying.destination, PostgresSide)
         self._backend = "connectorx" if into_postgres else "pyarrow"
         loads = "ADBC" if into_postgres else "SQLAlchemy (pymysql, lenient sql_mode)"
@@ -42,22 +39,15 @@ class Dlt(Peer):
     def install(self) -> None:
         ENVIRONMENT.install()
 
-    def prepare(self) -> None:
-        super().prepare()
-        shutil.rmtree(f"{self._folder}/run", ignore_errors=True)
-
     def run(self) -> None:
         source, destination = self.copying.source, self.copying.destination
         lenient = "" if isinstance(destination, PostgresSide) else LENIENT
         places = [_url(source), _schema(source), self._backend, _url(destination) + lenient, _schema(destination)]
         run_programs(
-            [str(ENVIRONMENT.python), "-P", str(PIPELINE), f"{self._folder}/run", *places],
+            [str(ENVIRONMENT.python), "-P", str(PIPELINE), str(scratch("dlt")), *places],
             environment={"RUNTIME__DLTHUB_TELEMETRY": "false"},
             seconds=LONGEST_RUN_SECONDS,
         )
-
-    def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _url(side: Side) -> str:

@@ -55,6 +55,14 @@ class Environment:
         return str(found)
 
 
+def scratch(name: str) -> Path:
+    """An empty folder for one run's own files."""
+    folder = FOLDER.absolute() / "scratch" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def installed(program: str) -> str:
     """Where a program of Debian lies. Raises Failed with the remedy."""
     found = shutil.which(program)

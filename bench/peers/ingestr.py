@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-
-from bench.lineitem_copy import Copying, Peer
+from bench.lineitem_copy import Peer
 from bench.peers.dlt import LENIENT
-from bench.peers.environment import LONGEST_RUN_SECONDS, Environment
+from bench.peers.environment import LONGEST_RUN_SECONDS, Environment, scratch
 from bench.programs import run_programs
 from bench.sides import PostgresSide, Side
 
@@ -21,16 +18,8 @@ class Ingestr(Peer):
     name = f"ingestr {VERSION}"
     settings = f"ingestr {VERSION}: --sql-backend pyarrow --page-size 250000, loader file format of its own choice"
 
-    def __init__(self, copying: Copying) -> None:
-        super().__init__(copying)
-        self._folder = tempfile.mkdtemp(prefix="sterna-bench-ingestr-")
-
     def install(self) -> None:
         ENVIRONMENT.install()
-
-    def prepare(self) -> None:
-        super().prepare()
-        shutil.rmtree(f"{self._folder}/run", ignore_errors=True)
 
     def run(self) -> None:
         source, destination = self.copying.source, self.copying.destination
@@ -39,15 +28,12 @@ class Ingestr(Peer):
             *("--source-uri", _url(source), "--source-table", _table(source)),
             *("--dest-uri", _url(destination), "--dest-table", "public.lineitem" if into_postgres else "lineitem"),
         ]
-        options = ["--sql-backend", "pyarrow", "--page-size", "250000", "--pipelines-dir", f"{self._folder}/run"]
+        options = ["--sql-backend", "pyarrow", "--page-size", "250000", "--pipelines-dir", str(scratch("ingestr"))]
         run_programs(
             [ENVIRONMENT.program("ingestr"), "ingest", *places, *options, "--yes", "--progress", "log"],
             environment={"INGESTR_DISABLE_TELEMETRY": "true", "DISABLE_TELEMETRY": "true"},
             seconds=LONGEST_RUN_SECONDS,
         )
-
-    def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _url(side: Side) -> str:

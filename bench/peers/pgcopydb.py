@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 
-from bench.lineitem_copy import Copying, Peer
-from bench.peers.environment import LONGEST_RUN_SECONDS, installed
+from bench.lineitem_copy import Peer
+from bench.peers.environment import LONGEST_RUN_SECONDS, installed, scratch
 from bench.programs import run_programs
 from bench.servers import postgres_programs
 
@@ -21,10 +19,6 @@ class Pgcopydb(Peer):
         "pgcopydb of Debian: clone --table-jobs 2 --index-jobs 2 --skip-large-objects, pg_dump of the server's version"
     )
 
-    def __init__(self, copying: Copying) -> None:
-        super().__init__(copying)
-        self._folder = tempfile.mkdtemp(prefix="sterna-bench-pgcopydb-")
-
     def install(self) -> None:
         installed("pgcopydb")
 
@@ -36,17 +30,18 @@ class Pgcopydb(Peer):
             "--target",
             self.copying.destination.url("postgresql"),
         ]
-        options = ["--dir", f"{self._folder}/run", "--table-jobs", "2", "--index-jobs", "2", "--skip-large-objects"]
+        options = [
+            "--dir",
+            str(scratch("pgcopydb") / "run"),
+            "--table-jobs",
+            "2",
+            "--index-jobs",
+            "2",
+            "--skip-large-objects",
+        ]
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PG_CONFIG": str(programs / "pg_config")}
         run_programs(
             [installed("pgcopydb"), "clone", *sides, *options, "--no-owner", "--no-acl"],
             environment=environment,
             seconds=LONGEST_RUN_SECONDS,
         )
-
-    def prepare(self) -> None:
-        super().prepare()
-        shutil.rmtree(f"{self._folder}/run", ignore_errors=True)
-
-    def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)

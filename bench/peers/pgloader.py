@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
 from bench.contender import Failed
 from bench.lineitem_copy import Copying, Peer
-from bench.peers.environment import LONGEST_RUN_SECONDS, installed
+from bench.peers.environment import LONGEST_RUN_SECONDS, installed, scratch
 from bench.programs import run_programs
 
 OPTIONS = "workers = 2, concurrency = 1, batch rows = 25000, prefetch rows = 100000"
@@ -21,7 +17,6 @@ class Pgloader(Peer):
 
     def __init__(self, copying: Copying) -> None:
         super().__init__(copying)
-        self._folder = Path(tempfile.mkdtemp(prefix="sterna-bench-pgloader-"))
         self.makes_table = not copying.between_postgres
         what = "data only" if copying.between_postgres else "include drop, create tables, create no indexes"
         self._with = f"{what}, {OPTIONS}"
@@ -34,15 +29,13 @@ class Pgloader(Peer):
         source, destination = self.copying.source, self.copying.destination
         scheme = "postgresql" if self.copying.between_postgres else "mysql"
         rename = "" if self.copying.between_postgres else f" ALTER SCHEMA '{source.database}' RENAME TO 'public'"
-        command = self._folder / "lineitem.load"
+        folder = scratch("pgloader")
+        command = folder / "lineitem.load"
         command.write_text(
             f"LOAD DATABASE FROM {source.url(scheme)} INTO {destination.url('postgresql')} WITH {self._with}{rename};"
         )
         said = run_programs(
-            [installed("pgloader"), "--root-dir", str(self._folder), str(command)], seconds=LONGEST_RUN_SECONDS
+            [installed("pgloader"), "--root-dir", str(folder), str(command)], seconds=LONGEST_RUN_SECONDS
         )
         if "KABOOM" in said:
             raise Failed(said[-600:])
-
-    def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
