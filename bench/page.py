@@ -24,7 +24,14 @@ CHARTS = {
 def write(report: Report, minutes: float) -> None:
     """Replaces that part by this report. Raises ValueError where the page has no place for it."""
     charts = _draw_charts(report.scenarios)
-    judgement = ["### Against the bounds", "", *report.judgement().splitlines(), ""]
+    judgement = [
+        "### Against the bounds",
+        "",
+        "In brackets: the bound is meant for another size.",
+        "",
+        *report.judgement().splitlines(),
+        "",
+    ]
     when = (
         f"Measured {datetime.now(UTC):%Y-%m-%d} on {platform.system()} {platform.machine()} in {minutes:.0f} minutes:"
     )

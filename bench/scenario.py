@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -31,6 +32,8 @@ class Scenario:
     contenders: Sequence[Contender]
     runs: int
     peer_runs: int
+    enough_seconds: float = math.inf
+    """Sterna and the limits are not run again after so much time in all."""
     rounds: list[Round] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     """Contenders that could not take part, and why."""
@@ -75,8 +78,9 @@ class Scenario:
                 self.absent[contender.name] = str(error)
                 tell(f"{self.title}: without {contender.name}: {error}")
                 return
-        if contender.role is Role.PEER and sum(self.seconds(contender.name)) > PEER_SECONDS:
-            return  # its time is spent, and its figure is known well enough
+        enough = PEER_SECONDS if contender.role is Role.PEER else self.enough_seconds
+        if sum(self.seconds(contender.name)) > enough:
+            return
         reading = take(servers, contender)
         self.rounds[-1][contender.name] = reading
         if reading.fault and contender.role is Role.PEER:

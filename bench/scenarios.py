@@ -28,6 +28,8 @@ from bench.wide import SternaWide, WideLimit
 
 STREAMS = (1, 2, 4)
 MANY_TABLES = 1000
+ENOUGH_SECONDS = 120.0
+"""Of scenarios whose runs are long and differ little."""
 PEER_ROWS = 1_000_000
 """Of larger tables a peer gets one run only."""
 COPY, KEY, TO_MARIADB, FROM_MARIADB, WIDE, SMALL, MANY, MEMORY, SLOW = (
@@ -129,7 +131,9 @@ class Scenarios:
     def _small(self, name: str, title: str, tables: int) -> Scenario:
         source = small_source(self._servers, tables)
         sterna = SternaSmallTables(self._servers, source, self._destination, tables)
-        return self._scenario(name, title, 100 * tables, [sterna])
+        scenario = self._scenario(name, title, 100 * tables, [sterna])
+        scenario.enough_seconds = ENOUGH_SECONDS
+        return scenario
 
     def _many_title(self) -> str:
         return f"a job of {self._wanted.tables:,} tables of 100 rows, with proof"
@@ -148,7 +152,9 @@ class Scenarios:
         small = small_source(self._servers, 1)
         contenders = [SternaSlowSource(self._servers, copying, small, workers) for workers in (1, 4)]
         title = "a source that answers each batch query 200 ms late"
-        return self._scenario(SLOW, title, self._wanted.slow_rows, contenders, min(self._wanted.runs, 3))
+        scenario = self._scenario(SLOW, title, self._wanted.slow_rows, contenders)
+        scenario.enough_seconds = ENOUGH_SECONDS
+        return scenario
 
     def _scenario(
         self, name: str, title: str, rows: int, contenders: list[Contender], runs: int | None = None
