@@ -43,14 +43,14 @@ class BestLimit(Figure):
 
 @dataclass(frozen=True)
 class Added(Figure):
-    """What one contender takes longer than another."""
+    """What one contender takes longer than another; nothing in a round where the machine's noise was larger."""
 
     longer: str
     shorter: str
 
     def of(self, scenario: Scenario, readings: Round) -> float | None:
-        times = [Seconds(name).of(scenario, readings) for name in (self.longer, self.shorter)]
-        return None if None in times else times[0] - times[1]  # type: ignore[operator]
+        longer, shorter = (Seconds(name).of(scenario, readings) for name in (self.longer, self.shorter))
+        return longer - shorter if longer and shorter and longer > shorter else None
 
 
 @dataclass(frozen=True)
