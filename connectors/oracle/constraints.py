@@ -47,7 +47,7 @@ PLAIN_COLUMN = re.compile(r'\s*"((?:[^"]|"")+)"\s*')
 """A column in descending order is kept as an expression that is just its name."""
 CARRIED_INDEXES = frozenset(["NORMAL", "NORMAL/REV", "FUNCTION-BASED NORMAL"])
 STORAGE_INDEXES = frozenset(["LOB", "IOT - TOP", "CLUSTER"])
-SUFFIXES = {"P": "PK", "U": "UK", "R": "FK", "C": "CK"}
+SUFFIXES = {"P": "PK", "U": "UK", "C": "CK"}
 LONGEST_MADE_NAME = 56
 """With its suffix it fits into every database that Sterna knows."""
 ACTIONS: dict[str | None, ReferentialAction] = {"CASCADE": "CASCADE", "SET NULL": "SET NULL"}
@@ -108,7 +108,7 @@ class Found:
             deferrable = row["deferrable"] == "DEFERRABLE"
             found.append(
                 ForeignKey(
-                    name=_name(row, columns[row["constraint_name"]]),
+                    name=row["constraint_name"],
                     columns=[column["column_name"] for column in columns[row["constraint_name"]]],
                     referenced=TableName(schema_name=others[0]["key_owner"], name=others[0]["key_table"]),
                     referenced_columns=[other["column_name"] for other in others],
@@ -163,7 +163,8 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _name(row: Row, columns: Sequence[Row]) -> str:
-    """The constraint's; one that Oracle made up (SYS_C00123) is another's in the next database."""
+    """The constraint's; one that Oracle made up (SYS_C00123) is another's in the next database. Foreign keys keep
+    theirs, by which they are dropped before a load."""
     if row["generated"] != "GENERATED NAME":
         return str(row["constraint_name"])
     parts = [row["table_name"], *([] if row["constraint_type"] == "P" else [c["column_name"] for c in columns])]

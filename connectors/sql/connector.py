@@ -165,8 +165,9 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
         """See CreatesTables."""
         if not keys or not self.foreign_keys_stand_in_the_way:
             return []
-        async with self.open_session("dropping foreign keys") as session:
-            return await create.drop_foreign_keys(session, keys)
+        return await create.drop_foreign_keys(
+            lambda: self.open_session("dropping foreign keys"), self.dialect, keys, self.describe_tables
+        )
 
     async def build(self, statements: Sequence[Statement], parallel: int) -> None:
         """See CreatesTables."""

@@ -10,8 +10,12 @@ from connectors.sql.dialect import SqlDialect
 MADE_UP = re.compile(
     r"PRIMARY|sqlite_autoindex_.*|SYS_[A-Z]*_?\w*\d+.*|INTEG_\d+|RDB\$.*|CONSTRAINT_\d+", re.IGNORECASE
 )
-"""Names that a database gave where nobody chose one, and that mean nothing elsewhere."""
 DIGEST_CHARACTERS = 8
+
+
+def is_made_up(name: str) -> bool:
+    """A database gave the name where nobody chose one: another table may have it elsewhere."""
+    return MADE_UP.fullmatch(name) is not None
 
 
 class ConstraintNames:
@@ -22,7 +26,8 @@ class ConstraintNames:
     """
 
     def __init__(self, dialect: SqlDialect, table: str, *, kept: bool) -> None:
-        """`kept`: names stay as they are, which they cannot beside the table that they come from."""
+        """`kept`: names that somebody chose stay exactly as they are, which they cannot beside the table that they come
+        from."""
         self._dialect = dialect
         self._table = table
         self._kept = kept
@@ -30,7 +35,10 @@ class ConstraintNames:
 
     def take(self, name: str, what: str) -> str:
         """The name for the destination, unique within the table. `what` ends the name of one that has none."""
-        wanted = name if self._kept and name else self._qualified(name, what)
+        if self._kept and name and not is_made_up(name):
+            self._taken.add(name.casefold())
+            return name
+        wanted = self._qualified(name, what)
         chosen, number = self._short(wanted), 2
         while chosen.casefold() in self._taken:
             chosen, number = self._short(f"{wanted}_{number}"), number + 1
@@ -39,7 +47,7 @@ class ConstraintNames:
 
     def _qualified(self, name: str, what: str) -> str:
         table = self._table
-        if not name or MADE_UP.fullmatch(name):
+        if not name or is_made_up(name):
             return self._folded(f"{table}_{what}", like=table)
         named = re.search(rf"(^|_){re.escape(table)}(_|$)", name, re.IGNORECASE)
         return self._folded(name if named else f"{table}_{name}", like=table)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
+from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
 from connectors.sql.session import ObjectExists, SqlSession
-from connectors.sql.standing import QUOTED, made_by, stands
+from connectors.sql.standing import made_by, standing_foreign_keys, stands
 from core.errors import InvalidConfiguration, NotFound, Parks
 from core.schema import Statement, TableDdl, TableName, TableSchema
 
 DescribeTables = Callable[[Sequence[TableName]], Awaitable[Mapping[TableName, TableSchema]]]
-ADD_FOREIGN_KEY = re.compile(
-    rf"(?P<table>ALTER TABLE {QUOTED}(?:\.{QUOTED})?) ADD CONSTRAINT (?P<name>{QUOTED}) FOREIGN KEY "
-)
 
 
 async def create(session: SqlSession, tables: Sequence[TableDdl], describe: DescribeTables) -> dict[int, str]:
@@ -60,20 +57,34 @@ async def build(
             raise outcome
 
 
-async def drop_foreign_keys(session: SqlSession, keys: Sequence[Statement]) -> list[str]:
-    """By the names that these statements give them; returns the purposes of those that stood."""
+async def drop_foreign_keys(
+    open_session: Callable[[], AbstractAsyncContextManager[SqlSession]],
+    dialect: SqlDialect,
+    keys: Sequence[Statement],
+    describe: DescribeTables,
+) -> list[str]:
+    """By the names that the catalog has for what these statements make; returns the purposes of those that stood."""
+    wanted = [(statement, made) for statement in keys if (made := made_by(statement)) is not None]
+    found = await describe(list(dict.fromkeys(made.table for _, made in wanted)))
     dropped = []
-    for statement in keys:
-        added = ADD_FOREIGN_KEY.match(statement.sql)
-        if added is None:
-            continue
-        try:
+    async with open_session() as session:
+        for statement, made in wanted:
+            names = standing_foreign_keys(made, found.get(made.table))
             with doing(f"dropping {statement.purpose}"):
-                await session.execute(f"{added['table']} DROP CONSTRAINT {added['name']}")
-        except NotFound:
-            continue
-        dropped.append(statement.purpose)
+                gone = [await _drop(session, dialect, made.table, name) for name in names]
+            dropped += [statement.purpose] if any(gone) else []
     return dropped
+
+
+async def _drop(session: SqlSession, dialect: SqlDialect, table: TableName, constraint: str) -> bool:
+    """False: it is not there, for another statement or attempt has dropped it."""
+    try:
+        await session.execute(
+            f"ALTER TABLE {dialect.qualified(table)} DROP CONSTRAINT {dialect.identifier(constraint)}"
+        )
+    except NotFound:
+        return False
+    return True
 
 
 async def run(session: SqlSession, statement: Statement) -> bool:

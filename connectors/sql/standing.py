@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from connectors.sql.constraint_names import is_made_up
 from core.schema import ForeignKey, Index, Key, Statement, TableName, TableSchema
 
 QUOTED = r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)'
@@ -17,6 +18,7 @@ CONSTRAINT = re.compile(
     re.DOTALL,
 )
 INDEX = re.compile(rf"CREATE (?P<unique>UNIQUE )?INDEX (?P<name>{QUOTED}) ON {TABLE}(?P<rest>.*)", re.DOTALL)
+REFERENCES = re.compile(rf" REFERENCES {TABLE}")
 COLUMNS = re.compile(rf"\(((?:[^()\"`]|{QUOTED}|\([^()]*\))*)\)")
 
 
@@ -32,6 +34,8 @@ class Made:
     table: TableName
     name: str
     columns: tuple[str, ...] = ()
+    referenced: TableName | None = None
+    """By a foreign key."""
 
 
 def made_by(statement: Statement) -> Made | None:
@@ -40,7 +44,14 @@ def made_by(statement: Statement) -> Made | None:
         table = _table(found["table"])
         return Made("table", table, table.name)
     if found := CONSTRAINT.fullmatch(statement.sql):
-        return Made(found["kind"], _table(found["table"]), _unquoted(found["name"]), _columns(found["rest"]))  # type: ignore[arg-type]
+        referenced = REFERENCES.search(found["rest"])
+        return Made(
+            found["kind"],  # type: ignore[arg-type]
+            _table(found["table"]),
+            _unquoted(found["name"]),
+            _columns(found["rest"]),
+            _table(referenced["table"]) if referenced else None,
+        )
     if found := INDEX.fullmatch(statement.sql):
         kind: Kind = "UNIQUE" if found["unique"] else "index"
         return Made(kind, _table(found["table"]), _unquoted(found["name"]), _columns(found["rest"]))
@@ -58,6 +69,19 @@ def stands(made: Made, table: TableSchema | None) -> bool:
         known.name.casefold() == made.name.casefold() or tuple(known.columns) == made.columns
         for known in _alike(made.kind, table)
     )
+
+
+def standing_foreign_keys(made: Made, table: TableSchema | None) -> list[str]:
+    """The names, as the catalog spells them, of the table's foreign keys that `made` is: those of its name, and those
+    between the same columns that nobody named."""
+    if table is None or made.kind != "FOREIGN KEY":
+        return []
+    return [
+        key.name
+        for key in table.foreign_keys
+        if key.name == made.name
+        or (is_made_up(key.name) and (tuple(key.columns), key.referenced) == (made.columns, made.referenced))
+    ]
 
 
 def _alike(kind: Kind, table: TableSchema) -> Iterator[Key | Index | ForeignKey]:

@@ -41,7 +41,8 @@ class TableShape:
     not_carried: list[NotCarried] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        kept = self.same_dialect and self.source.name.name == self.destination.name
+        alike = self.same_dialect or self.source.dialect == self.dialect.capabilities.dialect
+        kept = alike and self.source.name.name == self.destination.name
         self.names = ConstraintNames(self.dialect, self.destination.name, kept=kept)
         self.table = self.dialect.qualified(self.destination)
         self.known = [column.name for column in self.source.columns]

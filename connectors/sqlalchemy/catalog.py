@@ -167,6 +167,8 @@ class Catalog:
                     "referenced_columns": self._names(reflected["referred_columns"]),
                     "on_delete": _action(reflected, "ondelete"),
                     "on_update": _action(reflected, "onupdate"),
+                    "deferrable": bool(reflected.get("options", {}).get("deferrable")),
+                    "options": _options(reflected),
                 }
             )
             for reflected in _optional(lambda: self._inspector.get_foreign_keys(name, schema), [])
@@ -198,8 +200,16 @@ def estimated_bytes(table: TableSchema, rows: int) -> int:
 
 
 def _action(reflected: Reflected, event: str) -> str:
-    action = str(reflected.get("options", {}).get(event) or "NO ACTION").upper()
+    """Without the columns that PostgreSQL may name after it."""
+    action = str(reflected.get("options", {}).get(event) or "NO ACTION").upper().split(" (", 1)[0]
     return action if action in REFERENTIAL else "NO ACTION"
+
+
+def _options(reflected: Reflected) -> str:
+    """What decides whether the key can be built again as it is, in words of DDL."""
+    words = {"match": "MATCH", "ondelete": "ON DELETE", "onupdate": "ON UPDATE"}
+    found = reflected.get("options", {})
+    return " ".join(f"{word} {str(found[name]).upper()}" for name, word in words.items() if found.get(name))
 
 
 def _optional(ask: Callable[[], Any], otherwise: Any) -> Any:

@@ -46,18 +46,19 @@ def family(request: pytest.FixtureRequest, opened_harness: OpenHarness, tmp_path
     parent, child = source.new_name("parent"), source.new_name("child")
     source.execute(
         f"CREATE TABLE {parent} (id int PRIMARY KEY); INSERT INTO {parent} VALUES (1);"
-        f"CREATE TABLE {child} (id int PRIMARY KEY, of int REFERENCES {parent}); INSERT INTO {child} VALUES (1, 1)"
+        f"CREATE TABLE {child} (id int PRIMARY KEY, up int REFERENCES {parent}); INSERT INTO {child} VALUES (1, 1)"
     )
     return Family(source, destination, parent, child, JobInProcess(source, destination, tmp_path))
 
 
-@pytest.mark.parametrize("family", ["MYSQL", "SQLITE"], indirect=True)
+@pytest.mark.parametrize("family", ["MYSQL", "SQLITE", "SQLALCHEMY"], indirect=True)
 async def test_tables_that_stand_with_foreign_keys_are_loaded_in_any_order_and_keep_them(family: Family) -> None:
+    """Firebird's catalog has the key's name in upper case, beside a table in lower case."""
     parent = family.destination.qualified(family.parent)
     family.stands(family.parent, "id INTEGER NOT NULL PRIMARY KEY")
     family.stands(
         family.child,
-        f"id INTEGER NOT NULL PRIMARY KEY, of INTEGER, CONSTRAINT {family.child}_own FOREIGN KEY (of) "
+        f"id INTEGER NOT NULL PRIMARY KEY, up INTEGER, CONSTRAINT {family.child}_own FOREIGN KEY (up) "
         f"REFERENCES {parent} (id) ON DELETE CASCADE",
     )
     before = await family.keys()
@@ -72,7 +73,7 @@ async def test_a_foreign_key_to_a_table_that_nobody_moves_is_listed(family: Fami
     spec = family.job.spec([family.table(family.child)])
     [outcome] = await family.job.run(spec)
     [item] = family.job.evidence(outcome.result)["notCarried"]
-    assert (item["kind"], item["object"]) == ("foreign key", f"{family.child}_of_fkey")
+    assert (item["kind"], item["object"]) == ("foreign key", f"{family.child}_up_fkey")
     assert f"public.{family.parent}, which is neither a table of the job nor found" in item["reason"]
     assert await family.keys() == []
 
@@ -89,7 +90,7 @@ async def test_a_foreign_key_to_a_table_that_stands_at_the_destination_is_built(
 @pytest.mark.parametrize("family", ["DUCKDB"], indirect=True)
 async def test_the_plan_names_foreign_keys_that_stay_while_rows_are_loaded(family: Family) -> None:
     family.stands(family.parent, "id INTEGER PRIMARY KEY")
-    family.stands(family.child, f"id INTEGER PRIMARY KEY, of INTEGER REFERENCES {family.parent} (id)")
+    family.stands(family.child, f"id INTEGER PRIMARY KEY, up INTEGER REFERENCES {family.parent} (id)")
     [route] = (await family.job.survey(family.job.spec([family.table(family.child)]))).routes
     [warning] = [words for words in route.warnings if "stays while rows are loaded" in words]
     assert f"rows that come before those of main.{family.parent} are refused" in warning

@@ -9,7 +9,7 @@ from connectors.contract import Credentials
 from connectors.registry import build_connector, parse_options
 from connectors.sqlalchemy.types import passes_floats
 from core.errors import DataRejected, InvalidConfiguration
-from core.schema import Column, KeySegment
+from core.schema import Column, KeySegment, TableName
 from core.value_type import ValueType
 from tests.sqlalchemy.conftest import Place
 
@@ -129,3 +129,39 @@ async def test_a_url_or_login_that_the_dialect_does_not_take_is_named_without_it
     with pytest.raises(InvalidConfiguration, match="user or password") as refused:
         await with_login.check()
     assert "s3cret" not in f"{refused.value} {refused.value.evidence}"
+
+
+@pytest.mark.parametrize(("named", "names"), [("CONSTRAINT CHI_FK", ["CHI_FK"]), ("", ["chi_fkey"])])
+async def test_foreign_keys_that_stand_are_dropped_and_built_once(
+    named: str, names: list[str], firebird_place: Place
+) -> None:
+    """Under the catalog's name, whatever the case of the table's; one that nobody named gets a name."""
+    firebird_place.ask("CREATE TABLE PAR (ID INTEGER NOT NULL PRIMARY KEY)")
+    firebird_place.ask(f'CREATE TABLE "chi" (ID INTEGER, {named} FOREIGN KEY (ID) REFERENCES PAR (ID))')
+    connector, name = firebird_place.connector(), TableName(schema_name="", name="chi")
+    table = (await connector.describe_tables([name]))[name]
+    parent = firebird_place.name("par")
+    keys = connector.table_ddl(table, name, {"ID": "ID"}, {parent: parent}, {parent: {"ID": "ID"}}).foreign_keys
+    assert len(await connector.drop_foreign_keys(keys)) == 1
+    assert (await connector.describe_tables([name]))[name].foreign_keys == []
+    assert await connector.drop_foreign_keys(keys) == []
+    await connector.build(keys, 1)
+    await connector.build(keys, 1)
+    assert [key.name for key in (await connector.describe_tables([name]))[name].foreign_keys] == names
+
+
+async def test_what_a_foreign_key_weaker_than_it_stands_would_lose_is_known(postgres_place: Place) -> None:
+    postgres_place.ask("CREATE TABLE par (a INTEGER, b INTEGER, PRIMARY KEY (a, b))")
+    postgres_place.ask(
+        "CREATE TABLE chi (a INTEGER, b INTEGER, CONSTRAINT late FOREIGN KEY (a, b) REFERENCES par DEFERRABLE, "
+        "CONSTRAINT whole FOREIGN KEY (a, b) REFERENCES par MATCH FULL, "
+        "CONSTRAINT part FOREIGN KEY (a, b) REFERENCES par ON DELETE SET NULL (b))"
+    )
+    connector, table, parent = (
+        postgres_place.connector(),
+        await postgres_place.describe("chi"),
+        postgres_place.name("par"),
+    )
+    same = {"a": "a", "b": "b"}
+    lost = connector.table_ddl(table, table.name, same, {parent: parent}, {parent: same}).not_carried
+    assert {item.object for item in lost} == {"late", "whole", "part"}

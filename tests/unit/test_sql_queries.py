@@ -17,7 +17,7 @@ from connectors.sql.ranges import integer_key, plan_key_ranges
 from connectors.sql.session import ObjectExists
 from connectors.sqlite.dialect import SqliteDialect
 from core.errors import AccessDenied, Defect, InvalidConfiguration, NotFound
-from core.schema import Column, Index, Key, KeyRange, Statement, TableDdl, TableName, TableSchema
+from core.schema import Column, ForeignKey, Index, Key, KeyRange, Statement, TableDdl, TableName, TableSchema
 from core.value_type import ValueType
 
 NAME = TableName(schema_name="", name="t")
@@ -197,18 +197,38 @@ async def test_a_name_that_belongs_to_something_else_is_not_taken_for_what_was_b
     assert [name.name for name in asked] == ["t"]
 
 
-async def test_foreign_keys_are_dropped_by_name_where_they_stand() -> None:
+@pytest.mark.parametrize(
+    ("name", "columns", "referenced", "dropped"),
+    [
+        ("k", ["x"], "o", True),
+        ("SYS_C0012", ["x"], "o", True),
+        ("SYS_C0012", ["z"], "o", False),
+        ("SYS_C0012", ["x"], "p", False),
+        ("K", ["x"], "o", False),
+    ],
+)
+async def test_foreign_keys_are_dropped_by_the_catalogs_names_for_them(
+    name: str, columns: list[str], referenced: str, dropped: bool
+) -> None:
+    """The statement's own, or one that the database gave to a key between the same columns."""
     keys = [
         Statement(
-            sql='ALTER TABLE "s"."a ""b" ADD CONSTRAINT "k" FOREIGN KEY ("x") REFERENCES "o" ("y")', purpose="k on a"
+            sql='ALTER TABLE "s"."a ""b" ADD CONSTRAINT "k" FOREIGN KEY (`x`) REFERENCES "o" (`y`)', purpose="k on a"
         ),
         Statement(sql="PRAGMA foreign_key_check(t)", purpose="a check"),
     ]
+
+    async def catalog(names: Sequence[TableName]) -> dict[TableName, TableSchema]:
+        other = TableName(schema_name="", name=referenced)
+        key = ForeignKey(name=name, columns=columns, referenced=other, referenced_columns=["y"])
+        return {table: TableSchema(dialect="low", name=table, columns=[], foreign_keys=[key]) for table in names}
+
     session: Any = Told()
-    assert await drop_foreign_keys(session, keys) == ["k on a"]
-    assert session.said == ['ALTER TABLE "s"."a ""b" DROP CONSTRAINT "k"']
+    assert await drop_foreign_keys(lambda: session, DIALECT, keys, catalog) == (["k on a"] if dropped else [])
+    drop = f'ALTER TABLE "s"."a ""b" DROP CONSTRAINT {DIALECT.identifier(name)}'
+    assert session.said == [*([drop] if dropped else []), "closed"]
     session = Told(ALTER=NotFound("no such constraint"))
-    assert await drop_foreign_keys(session, keys) == []
+    assert await drop_foreign_keys(lambda: session, DIALECT, keys, catalog) == []
 
 
 def test_the_ledger_has_the_databases_case_and_its_types() -> None:
