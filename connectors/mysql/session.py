@@ -23,6 +23,7 @@ from connectors.mysql.errors import LONGER_PACKETS, rejected, translated
 from connectors.mysql.native_types import DOUBLES, INTEGER_BITS, read_type
 from connectors.mysql.taken_names import STANDING, foreign_key_added_by
 from connectors.mysql.wire import TextRows, WireConnection
+from connectors.sql.deletion import refuse_deletion
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.query import ReadColumn, schema_of
@@ -203,11 +204,7 @@ class MysqlSession(SqlSession):
         acting = await self.fetch(ACTING_FOREIGN_KEYS, [table.schema_name, table.name, table.schema_name, table.name])
         if acting:
             schema, referring, name = acting[0]
-            raise InvalidConfiguration(
-                f"{table} cannot be emptied: the foreign key {name} of {schema}.{referring} would delete or change "
-                "rows there",
-                remedy="Drop that foreign key, then retry",
-            )
+            refuse_deletion(table, name, TableName(schema_name=schema, name=referring))
 
     async def end_predecessor(self, batch: str) -> None:
         """See SqlSession. By a named lock, which ends with its session; its holder is killed."""

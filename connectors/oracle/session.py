@@ -23,6 +23,7 @@ from connectors.oracle.errors import translated
 from connectors.oracle.options import OracleOptions
 from connectors.oracle.printed import interchange_text
 from connectors.oracle.types import LOBS, parse
+from connectors.sql.deletion import refuse_deletion
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.session import SqlSession
 from core.errors import AccessDenied, InvalidConfiguration, NotFound
@@ -59,6 +60,14 @@ OTHER_BYTES = 40
 PREDECESSORS = """
 SELECT sid, serial#, inst_id FROM gv$session
 WHERE client_identifier = :1 AND type = 'USER' AND sid <> TO_NUMBER(SYS_CONTEXT('USERENV', 'SID'))
+"""
+# Of other tables: those that a DELETE sets going.
+ACTING_FOREIGN_KEYS = """
+SELECT c.owner, c.table_name, c.constraint_name FROM all_constraints c
+JOIN all_constraints k ON k.owner = c.r_owner AND k.constraint_name = c.r_constraint_name
+WHERE c.constraint_type = 'R' AND c.status = 'ENABLED' AND c.delete_rule IN ('CASCADE', 'SET NULL')
+AND k.owner = :1 AND k.table_name = :2 AND NOT (c.owner = :3 AND c.table_name = :4)
+ORDER BY c.owner, c.table_name, c.constraint_name
 """
 
 
@@ -250,6 +259,15 @@ class OracleSession(SqlSession):
         """See SqlSession."""
         mode = "EXCLUSIVE" if alone else "ROW EXCLUSIVE"
         await self.execute(f"LOCK TABLE {self._dialect.qualified(table)} IN {mode} MODE WAIT {LOCK_SECONDS}")
+
+    async def check_deletion(self, table: TableName) -> None:
+        """See SqlSession. The job's own foreign keys are dropped by then; those of tables that the user may not read
+        are not seen."""
+        name = [table.schema_name, table.name]
+        acting = await self.fetch(ACTING_FOREIGN_KEYS, [*name, *name])
+        if acting:
+            owner, referring, key = acting[0]
+            refuse_deletion(table, key, TableName(schema_name=owner, name=referring))
 
     async def end_predecessor(self, batch: str) -> None:
         """Where the user may read GV$SESSION and ALTER SYSTEM, kills the session that works on the batch. Elsewhere the

@@ -88,7 +88,8 @@ class SqlSession(ABC):
 
     async def check_deletion(self, table: TableName) -> None:  # noqa: B027
         """Inside a transaction, before all rows of the table are deleted. Raises InvalidConfiguration where a foreign
-        key would delete or change rows of other tables with them (ON DELETE CASCADE). Nothing by default."""
+        key would delete or change rows of other tables with them (ON DELETE CASCADE). Nothing by default: SQLite's
+        foreign keys are off in Sterna's sessions, DuckDB's have no actions, Snowflake's are not enforced."""
 
     async def end_predecessor(self, batch: str) -> None:  # noqa: B027
         """Inside a transaction, before the ledger is asked: makes this session the only one that works on `batch` (a

@@ -58,6 +58,8 @@ class Backend:
     restart_identity: str | None = None
     virtual: str | None = None
     actions: tuple[str, ...] = ("NO ACTION",)
+    enforces_foreign_keys: bool = True
+    """In sessions that nobody has set up."""
     ledger_text: str = ""
     """Type of the ledger's texts; '' for what SQLAlchemy calls a String."""
     isolation: str = ""
@@ -121,6 +123,7 @@ BACKENDS: Mapping[str, Backend] = {
         float_for_decimal=True,
         varbinary=True,
         alters=False,
+        enforces_foreign_keys=False,
         identifier_bytes=1000,
     ),
 }

@@ -16,10 +16,12 @@ from sqlalchemy.pool import NullPool
 
 from connectors.arrow_text import TYPE_METADATA
 from connectors.base import Credentials, LoadTarget
+from connectors.sql.deletion import refuse_deletion
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.query import VALUE_METADATA
 from connectors.sql.session import SqlSession
 from connectors.sqlalchemy import driver_calls, table_lock
+from connectors.sqlalchemy.deletion import acting_foreign_keys
 from connectors.sqlalchemy.dialect import MOMENTS, SqlalchemyDialect
 from connectors.sqlalchemy.errors import translated
 from connectors.sqlalchemy.options import SqlalchemyOptions
@@ -246,6 +248,16 @@ class SqlalchemySession(SqlSession):
     async def hold_table(self, table: TableName, *, alone: bool) -> None:
         """Always alone: no lock that is shared is known to all databases."""
         await table_lock.hold(self, self._dialect, self._schema, table)
+
+    async def check_deletion(self, table: TableName) -> None:
+        """See SqlSession. All schemas are looked into that the login sees."""
+        if not self._dialect.backend.enforces_foreign_keys:
+            return
+        acting = await self.with_connection(
+            lambda connection: next(acting_foreign_keys(connection, self._dialect, table), None)
+        )
+        if acting is not None:
+            refuse_deletion(table, *acting)
 
 
 def _value_of(field: pa.Field) -> ValueType:

@@ -8,7 +8,7 @@ import oracledb
 import pytest
 
 from connectors.oracle import session
-from core.errors import Contended, MigrationError
+from core.errors import Contended, InvalidConfiguration, MigrationError
 from core.schema import TableName
 from core.value_type import ValueType
 from tests.oracle.loading import Loading, oracle_connector
@@ -104,3 +104,25 @@ async def test_tables_in_other_schemas_are_named_by_their_owner(oracle_server: O
     connector = oracle_connector(reader)
     assert await connector.list_tables([f"{owner.schema}.*"], []) == [name]
     assert (await connector.describe_tables([name]))[name].estimated_bytes == 0
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL"])
+async def test_a_table_is_not_emptied_where_a_foreign_key_would_change_others_with_it(
+    oracle_server: OracleServer, action: str
+) -> None:
+    owner, other = oracle_server.login(), oracle_server.login()
+    with owner.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE par (id NUMBER PRIMARY KEY, up NUMBER, "
+            "CONSTRAINT own FOREIGN KEY (up) REFERENCES par (id) ON DELETE CASCADE)"
+        )
+    par = TableName(schema_name=owner.schema, name="PAR")
+    async with oracle_connector(owner).open_session("emptying") as opened:
+        await opened.check_deletion(par)
+        with other.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE TABLE chi (id NUMBER, CONSTRAINT acting FOREIGN KEY (id) "
+                f"REFERENCES {owner.schema}.par (id) ON DELETE {action})"
+            )
+        with pytest.raises(InvalidConfiguration, match=f"the foreign key ACTING of {other.schema}.CHI would"):
+            await opened.check_deletion(par)

@@ -226,3 +226,32 @@ async def test_a_database_that_does_not_roll_back_is_no_destination(query: str, 
         await destination.prepare_ledger()
     async with destination.open_session("looking") as session:
         assert await session.fetch("SELECT count(*) FROM sterna_ledger") == [(0,)]
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL"])
+@pytest.mark.parametrize("name", ["firebird_place", "postgres_place"])
+async def test_replace_leaves_rows_of_other_tables_alone(
+    action: str, name: str, request: pytest.FixtureRequest
+) -> None:
+    """A DELETE would take them along, in silence; the table's own foreign key may act."""
+    place: Place = request.getfixturevalue(name)
+    arriving = Arriving(place, {"id": ValueType(kind="integer")})
+    await arriving.create()
+    await arriving.load((await arriving.begin()).load, 0, [("1",)])
+    table, schema = f'"{arriving.name.name}"', "" if place.upper else "aside."
+    if schema:
+        place.ask("CREATE SCHEMA aside")
+    up = f'ALTER TABLE {table} ADD up BIGINT REFERENCES {table} ("id") ON DELETE CASCADE'
+    place.ask(up)
+    place.ask(
+        f"CREATE TABLE {schema}others (t BIGINT, "
+        f'CONSTRAINT acting FOREIGN KEY (t) REFERENCES {table} ("id") ON DELETE {action})'
+    )
+    place.ask(f"INSERT INTO {schema}others VALUES (1)")
+    with pytest.raises(InvalidConfiguration, match=rf"(?i)the foreign key acting of {schema}others would") as refused:
+        await arriving.begin("b", replace=True)
+    assert refused.value.remedy.startswith("Drop that foreign key")
+    assert place.ask(f"SELECT t FROM {schema}others") == [(1,)]
+    place.ask(f"ALTER TABLE {schema}others DROP CONSTRAINT acting")
+    await arriving.begin("b", replace=True)
+    assert place.ask(f"SELECT count(*) FROM {table}") == [(0,)]

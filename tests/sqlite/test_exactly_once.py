@@ -224,3 +224,16 @@ def _target(link: Path) -> str:
         return str(link.readlink())
     except OSError:
         return ""
+
+
+async def test_replace_leaves_rows_of_other_tables_alone(arriving: Arriving) -> None:
+    """Whatever foreign keys say: they do not act in Sterna's sessions."""
+    database = arriving.database
+    database.run(
+        "CREATE UNIQUE INDEX t_id ON t (id)",
+        "CREATE TABLE others (t INTEGER REFERENCES t (id) ON DELETE CASCADE)",
+        "INSERT INTO t VALUES (1, 'x')",
+        "INSERT INTO others VALUES (1)",
+    )
+    assert (await arriving.begin(replace=True)).emptied
+    assert database.rows("SELECT (SELECT count(*) FROM t), count(*) FROM others") == [(0, 1)]
