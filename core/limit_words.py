@@ -9,7 +9,7 @@ BEYOND = {
     "characters": "has more than {high} characters",
     "bytes": "has more than {high} bytes",
     "no_nul": "holds the character U+0000",
-    "not_null": "is NULL, and the destination would put a value of its own in its place",
+    "not_null": "is NULL, and the destination would refuse it or put a value of its own in its place",
     "not_empty": "is empty",
     "empty_is_null": "is empty",
     "no_blank_end": "ends with blanks",

@@ -49,6 +49,9 @@ class Column(Model):
     """Equal strings are equal bytes (False under a non-deterministic collation)."""
     portable: bool = True
     """Bytes of the native bulk format mean the same in another database of the dialect (False: `regclass` …)."""
+    fills_null: bool = False
+    """NULL is not kept: the database may put a value of its own in its place without an error (an identity, a default,
+    a trigger)."""
     not_null_name: str | None = None
     """Name of the NOT NULL constraint, only where it is not the database's default."""
     value: ValueType = Field(default_factory=lambda: ValueType(kind="other"))

@@ -34,7 +34,7 @@ AND NOT EXISTS (SELECT 1 FROM all_mview_logs l WHERE l.log_owner = t.owner AND l
 # Invisible columns are among the hidden ones; those that Oracle made itself are not USER_GENERATED.
 COLUMNS = """
 SELECT owner, table_name, column_name, data_type, data_type_owner, data_length, char_length, char_used, data_precision,
-       data_scale, nullable, data_default, virtual_column, identity_column
+       data_scale, nullable, data_default, default_on_null, virtual_column, identity_column
 FROM all_tab_cols WHERE {names} AND (hidden_column = 'NO' OR user_generated = 'YES')
 ORDER BY owner, table_name, internal_column_id
 """
@@ -95,7 +95,10 @@ async def describe_tables(session: SqlSession, names: Sequence[TableName], user:
             dialect="oracle",
             name=name,
             kind="table" if sizes[name] else "view",
-            columns=[column_of(row, identity.get(row["column_name"]), remarks) for row in readable],
+            columns=[
+                column_of(row, identity.get(row["column_name"]), remarks, triggers=bool(triggers[name]))
+                for row in readable
+            ],
             comment=comments[name][0]["comments"] if comments[name] else None,
             sequences=[_sequence(name, row) for row in identities[name] if row["last_number"] is not None],
             not_carried=[*_left_out(name, columns[name]), *_partitioning(name, size), *_triggers(name, triggers[name])],

@@ -44,8 +44,9 @@ def unreadable(row: Row) -> str | None:
     return f"its type {f'{owner}.' if owner else ''}{name} has no text that other databases read"
 
 
-def column_of(row: Row, identity: Row | None, comments: Mapping[str, str]) -> Column:
-    """The column of a row of ALL_TAB_COLS; `identity` is its row of ALL_TAB_IDENTITY_COLS."""
+def column_of(row: Row, identity: Row | None, comments: Mapping[str, str], *, triggers: bool) -> Column:
+    """The column of a row of ALL_TAB_COLS; `identity` is its row of ALL_TAB_IDENTITY_COLS. Where the table has
+    `triggers`, they may fill a column that must not be NULL from a sequence, as was done before identities."""
     spelled = spelled_type(row)
     expression = str(row["data_default"]).strip() if row["data_default"] is not None else None
     virtual = row["virtual_column"] == "YES"
@@ -58,6 +59,7 @@ def column_of(row: Row, identity: Row | None, comments: Mapping[str, str]) -> Co
         generated=expression if virtual else None,
         virtual=virtual,
         identity=None if identity is None else ("ALWAYS" if identity["generation_type"] == "ALWAYS" else "BY DEFAULT"),
+        fills_null=row["default_on_null"] == "YES" or (triggers and row["nullable"] == "N"),
         comment=comments.get(row["column_name"]),
         base_type=OWN + parse(spelled).name,
         value=value_type(spelled),

@@ -46,7 +46,7 @@ from core.schema import (
     TableSchema,
     WholeTable,
 )
-from core.value_type import Arrival
+from core.value_type import Arrival, Limit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -177,7 +177,10 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
 
     def arrival(self, column: Column, existing: Column | None, *, key: bool) -> Arrival:
         """See WritesRows."""
-        return self.dialect.arrival(column, existing, key=key)
+        found = self.dialect.arrival(column, existing, key=key)
+        if existing is None or not existing.fills_null or not column.nullable:
+            return found
+        return found.model_copy(update={"limits": [Limit(kind="not_null"), *found.limits]})
 
     async def prepare_ledger(self) -> None:
         """See WritesRows."""

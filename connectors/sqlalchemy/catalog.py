@@ -58,7 +58,7 @@ class Catalog:
             dialect=self._dialect.table_dialect,
             name=table,
             kind="view" if name in views else "table",
-            columns=columns,
+            columns=[self._filling(column, primary.get("constrained_columns")) for column in columns],
             primary_key=self._key(primary, "PRIMARY KEY") if primary.get("constrained_columns") else None,
             unique_keys=unique,
             indexes=self._indexes(name, schema, unique),
@@ -111,6 +111,12 @@ class Catalog:
             comment=reflected.get("comment"),
             value=value_type(type_, self._dialect.backend),
         )
+
+    def _filling(self, column: Column, key: Sequence[str] | None) -> Column:
+        """Reflection tells nothing of triggers, which fill columns that must not be NULL in many databases; SQLite
+        numbers its row number, which reflection calls nullable."""
+        row_number = not self._dialect.backend.alters and key == [column.name] and column.type.upper() == "INTEGER"
+        return column.model_copy(update={"fills_null": row_number or not column.nullable})
 
     def _key(self, reflected: Reflected, words: str) -> Key:
         names = self._names(reflected.get("constrained_columns") or reflected.get("column_names") or [])

@@ -150,6 +150,7 @@ def _column(listed: Listed, definition: Definition, detail: tuple[Any, ...], ali
         generated=definition.generated.get(name, "") if hidden in (NOT_STORED, STORED) else None,
         virtual=hidden == NOT_STORED,
         identity="BY DEFAULT" if name == alias else None,
+        fills_null=name == alias,
         collation=collation if collation != "BINARY" else None,
         base_type=OWN + declared,
         deterministic=collation == "BINARY",

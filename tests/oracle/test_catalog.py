@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from core.schema import TableName
+import pytest
+
+from connectors.contract import Credentials
+from connectors.oracle.columns import column_of
+from connectors.registry import build_connector
+from core.schema import Column, TableName
+from core.value_type import ValueType
 from tests.oracle.loading import oracle_connector
 from tests.oracle_server.server import OracleLogin, OracleServer
 
@@ -80,3 +86,31 @@ async def test_a_foreign_key_that_nobody_named_is_dropped_and_built_once(oracle_
     assert (await connector.describe_tables([child]))[child].foreign_keys == []
     await connector.build(keys, 1)
     assert [key.name for key in (await connector.describe_tables([child]))[child].foreign_keys] == ["CHI_FKEY"]
+
+
+@pytest.mark.parametrize(
+    ("on_null", "required", "triggers", "fills"),
+    [("YES", True, False, True), ("NO", True, True, True), ("NO", True, False, False), (None, False, True, False)],
+)
+def test_columns_that_do_not_keep_null_are_known(
+    on_null: str | None, required: bool, triggers: bool, fills: bool
+) -> None:
+    """DEFAULT ON NULL (of an identity too), and what a trigger may fill; the wire server has neither."""
+    row = {
+        "column_name": "ID",
+        "data_type": "NUMBER",
+        "data_precision": 9,
+        "data_scale": 0,
+        "nullable": "N" if required else "Y",
+        "data_default": None,
+        "default_on_null": on_null,
+        "virtual_column": "NO",
+    }
+    existing = column_of(row, None, {}, triggers=triggers)
+    connector = build_connector("ORACLE", {"host": "h", "serviceName": "s", "user": "U"}, Credentials(), "test")
+    arriving = Column(name="ID", type="", value=ValueType(kind="integer", bits=32))
+    kinds = [limit.kind for limit in connector.arrival(arriving, existing, key=True).limits]  # type: ignore[attr-defined]
+    assert ("not_null" in kinds) == fills
+    arriving = arriving.model_copy(update={"nullable": False})
+    kinds = [limit.kind for limit in connector.arrival(arriving, existing, key=True).limits]  # type: ignore[attr-defined]
+    assert "not_null" not in kinds

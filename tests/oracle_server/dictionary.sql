@@ -43,7 +43,7 @@ SELECT c.owner, c.table_name, c.column_name, c.data_type, c.data_type_owner, c.d
        c.nullable,
        regexp_replace(coalesce(g.expression, c.data_default), '::[a-z]+( [a-z]+)*(\(\d+\))?', '', 'g') AS data_default,
        (CASE WHEN g.expression IS NULL THEN 'NO' ELSE 'YES' END)::varchar(3) AS virtual_column,
-       c.identity_column, c.hidden_column, c.column_id, c.column_id AS internal_column_id,
+       c.identity_column, c.default_on_null, c.hidden_column, c.column_id, c.column_id AS internal_column_id,
        'YES'::varchar(3) AS user_generated
 FROM sys.all_tab_cols AS c
 LEFT JOIN (

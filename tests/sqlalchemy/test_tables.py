@@ -165,3 +165,22 @@ async def test_what_a_foreign_key_weaker_than_it_stands_would_lose_is_known(post
     same = {"a": "a", "b": "b"}
     lost = connector.table_ddl(table, table.name, same, {parent: parent}, {parent: same}).not_carried
     assert {item.object for item in lost} == {"late", "whole", "part"}
+
+
+async def test_null_is_refused_where_the_database_may_fill_it(place: Place) -> None:
+    """Firebird by a trigger, as its keys were numbered before identities; SQLite by its row number."""
+    place.ask("CREATE TABLE filled (id INTEGER NOT NULL PRIMARY KEY, n INTEGER)")
+    if place.upper:
+        place.ask("CREATE TRIGGER numbering FOR filled BEFORE INSERT AS BEGIN NEW.id = COALESCE(NEW.id, 7); END")
+        place.ask("INSERT INTO filled VALUES (NULL, NULL)")
+        assert place.ask("SELECT id FROM filled") == [(7,)]
+    if "sqlite" in place.url:
+        place.ask("DROP TABLE filled")
+        place.ask("CREATE TABLE filled (id INTEGER PRIMARY KEY, n INTEGER)")
+    key, plain = (await place.describe("filled")).columns
+    column = Column(name="c", type="", value=ValueType(kind="integer", bits=32))
+    refusing = [
+        any(limit.kind == "not_null" for limit in place.connector().arrival(column, existing, key=False).limits)
+        for existing in (key, plain)
+    ]
+    assert refusing == [True, False]

@@ -248,3 +248,16 @@ async def test_random_floats_survive_to_the_last_bit(new_file: NewFile) -> None:
 def test_floats_name_what_sqlite_cannot_hold() -> None:
     limits = new_column(Column(name="v", type="", value=ValueType(kind="float64"))).limits
     assert [(limit.kind, limit.infinite) for limit in limits] == [("finite", True), ("no_minus_zero", False)]
+
+
+async def test_null_is_refused_where_it_would_become_the_next_row_number(new_file: Callable[[str], Database]) -> None:
+    database = new_file("destination")
+    database.run("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)", "INSERT INTO t VALUES (NULL, 1)")
+    assert database.rows("SELECT id FROM t") == [(1,)]
+    refusing = {}
+    for existing in (await database.describe("t")).columns:
+        for nullable in (True, False):
+            column = Column(name=existing.name, type="", nullable=nullable, value=ValueType(kind="integer"))
+            arrival = database.connector().arrival(column, existing, key=existing.name == "id")
+            refusing[existing.name, nullable] = any(limit.kind == "not_null" for limit in arrival.limits)
+    assert [key for key, refused in refusing.items() if refused] == [("id", True)]
