@@ -13,11 +13,12 @@ from connectors.base import Credentials, ServerInfo
 from connectors.sql.connector import SqlConnector
 from connectors.sql.patterns import matching
 from connectors.sqlalchemy.catalog import Catalog, estimated_bytes
+from connectors.sqlalchemy.database_file import missing_file, refuse_missing_file
 from connectors.sqlalchemy.dialect import CAPABILITIES, SqlalchemyDialect
 from connectors.sqlalchemy.options import SqlalchemyOptions
 from connectors.sqlalchemy.rollback_probe import refuse_without_rollback
-from connectors.sqlalchemy.session import SqlalchemySession, open_session
-from core.errors import InvalidConfiguration
+from connectors.sqlalchemy.session import SqlalchemySession, engine_for, open_session
+from core.errors import InvalidConfiguration, NotFound
 from core.schema import Capabilities, NotCarried, RangePlan, TableName, TableSchema
 
 
@@ -45,8 +46,20 @@ class Sqlalchemy(SqlConnector):
         """See SqlConnector."""
         return open_session(self.options, self.credentials, self._dialect, purpose)
 
+    def open_reading_session(self, purpose: str) -> AbstractAsyncContextManager[SqlalchemySession]:
+        """See SqlConnector. Raises NotFound where SQLite's file is missing."""
+        refuse_missing_file(self.options.parsed)
+        return self.open_session(purpose)
+
     async def check(self) -> ServerInfo:
-        """Logs in. Raises InvalidConfiguration for a Firebird database whose text is not UTF-8."""
+        """Logs in. Raises InvalidConfiguration for a Firebird database whose text is not UTF-8. A file of SQLite's that
+        is missing is made by the first load."""
+        engine_for(self.options, self.credentials, self._dialect)
+        missing = missing_file(self.options.parsed)
+        if missing is not None:
+            if not missing.parent.is_dir():
+                raise NotFound(f"there is no folder {missing.parent}", remedy="Create it, on every worker, or mend url")
+            return ServerInfo("sqlite", "", "", str(missing), ("the file is not there yet",))
         async with self.open_session("checking") as session:
             version = await session.with_connection(_version)
             if self._dialect.engine_dialect.name.startswith("firebird"):
@@ -75,11 +88,13 @@ class Sqlalchemy(SqlConnector):
             wild = any("*" in name or "?" in name for name in named)
             return catalog.names([default, *sorted((known if wild else known & named) - {default})])
 
-        async with self.open_session("listing tables") as session:
+        async with self.open_reading_session("listing tables") as session:
             return matching(await session.with_connection(names), include, exclude, default)
 
     async def describe_tables(self, names: Sequence[TableName]) -> dict[TableName, TableSchema]:
-        """See ReadsRows. Each table costs several queries."""
+        """See ReadsRows. Each table costs several queries. A file that is missing holds no tables."""
+        if missing_file(self.options.parsed) is not None:
+            return {}
 
         def describe(connection: Connection) -> dict[TableName, TableSchema]:
             catalog = Catalog(connection, self._dialect)
@@ -112,7 +127,7 @@ class Sqlalchemy(SqlConnector):
 
     async def list_not_carried(self, schemas: Sequence[str]) -> list[NotCarried]:
         """See ListsObjects."""
-        async with self.open_session("reading the catalog") as session:
+        async with self.open_reading_session("reading the catalog") as session:
             return await session.with_connection(
                 lambda connection: Catalog(connection, self._dialect).not_carried(schemas)
             )

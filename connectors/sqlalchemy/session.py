@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
@@ -49,19 +49,24 @@ def login_url(options: SqlalchemyOptions, credentials: Credentials, dialect: Sql
     return url.update_query_dict({name: text for name, text in dialect.backend.query.items() if name not in url.query})
 
 
-@asynccontextmanager
-async def open_session(
-    options: SqlalchemyOptions, credentials: Credentials, dialect: SqlalchemyDialect, purpose: str
-) -> AsyncIterator[SqlalchemySession]:
-    """A session of its own, without a pool. Raises Unavailable, AccessDenied, NotFound."""
+def engine_for(options: SqlalchemyOptions, credentials: Credentials, dialect: SqlalchemyDialect) -> Engine:
+    """Without a pool, not connected. Raises InvalidConfiguration."""
     try:
-        engine = sa.create_engine(login_url(options, credentials, dialect), poolclass=NullPool)
+        return sa.create_engine(login_url(options, credentials, dialect), poolclass=NullPool)
     except ArgumentError as error:
         raise InvalidConfiguration(
             f"{options.parsed.drivername} takes no such url, user or password",
             remedy="Check url; a database without logins wants neither user nor secretsRef",
             evidence={"server": str(error)},
         ) from error
+
+
+@asynccontextmanager
+async def open_session(
+    options: SqlalchemyOptions, credentials: Credentials, dialect: SqlalchemyDialect, purpose: str
+) -> AsyncIterator[SqlalchemySession]:
+    """A session of its own, without a pool. Raises Unavailable, AccessDenied, NotFound, InvalidConfiguration."""
+    engine = engine_for(options, credentials, dialect)
     opened: list[Connection] = []
     thread = DriverThread("sqlalchemy", lambda: driver_calls.interrupt(opened[0]) if opened else None)
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy.engine.default import DefaultDialect
 
 from connectors.contract import Credentials
 from connectors.registry import build_connector, parse_options
 from connectors.sqlalchemy.types import passes_floats
-from core.errors import DataRejected, InvalidConfiguration
+from core.errors import DataRejected, InvalidConfiguration, NotFound
 from core.schema import Column, KeySegment, TableName
 from core.value_type import ValueType
 from tests.sqlalchemy.conftest import Place
@@ -184,3 +186,18 @@ async def test_null_is_refused_where_the_database_may_fill_it(place: Place) -> N
         for existing in (key, plain)
     ]
     assert refusing == [True, False]
+
+
+async def test_a_source_file_that_is_missing_is_named_and_not_created(sqlite_place: Place, tmp_path: Path) -> None:
+    connector, table = sqlite_place.connector(), sqlite_place.name("orders")
+    with pytest.raises(NotFound, match=r"there is no file .*place\.sqlite") as refused:
+        await connector.list_tables(["*"], [])
+    assert "url" in refused.value.remedy
+    with pytest.raises(NotFound, match="there is no file"):
+        await connector.count_rows(table)
+    with pytest.raises(NotFound, match="there is no file"):
+        async with connector.reading(None):
+            pass
+    assert await connector.describe_tables([table]) == {}
+    assert (await connector.check()).warnings == ("the file is not there yet",)
+    assert list(tmp_path.iterdir()) == []
