@@ -51,7 +51,7 @@ class Servers:
         self.source = PostgresServer(folder / "source")
         self.destination = PostgresServer(folder / "destination")
         self.mariadb = MariadbServer(folder / "mariadb") if mariadb else None
-        self.stack = self.new_stack("stack")
+        self.stack: LocalStack
         self._running = ExitStack()
 
     def new_stack(self, name: str, *, stages: Sequence[str] = STAGES, **environment: str) -> LocalStack:
@@ -65,7 +65,8 @@ class Servers:
                 server.spawn()
                 self._running.callback(server.stop)
             in_parallel(*(server.wait_until_ready for server in databases))
-            self._running.enter_context(self.stack)
+            # Its ports are chosen now: what was free earlier another program may have taken.
+            self.stack = self._running.enter_context(self.new_stack("stack"))
             execute(self.destination, "postgres", f"CREATE DATABASE {DATABASE}")
             if self.mariadb:
                 execute_mariadb(self.mariadb, f"CREATE DATABASE {DATABASE}", database="")
