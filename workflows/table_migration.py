@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
 BATCHES_IN_FLIGHT = 2
 """Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More
 would only lie in staging."""
+SOON = timedelta(seconds=2)
 MOST_COPIES = 10
 """A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
 
@@ -57,6 +58,7 @@ class TableMigration:
         self.gate = StageGate(closed=run.paused)
         self.stage = "waiting"
         self._left_over = list(run.unfinished)
+        self._telling: asyncio.Task[None] | None = None
         self._stages = {
             stage: asyncio.Semaphore(run.options.parallel_batches) for stage in ("extract", "transform", "load")
         }
@@ -70,8 +72,10 @@ class TableMigration:
                 await self._renew_snapshot()
             while not self.state.source_read:
                 await self._copy()
-            if not self.state.entry.is_small:  # the job learns it by the end of this child soon enough
-                await self._tell_job("table_source_read", self.state.entry.table_id)
+            if self.state.entry.is_small:
+                self._telling = asyncio.create_task(self._tell_in_time())
+            else:
+                await self._tell_source_read()
             if self.state.entry.builds_after_load:
                 await self._build_keys()
             return await self._prove()
@@ -245,6 +249,14 @@ class TableMigration:
         self.state.counted_rows = await self.gate.run(
             lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
         )
+
+    async def _tell_source_read(self) -> None:
+        await self._tell_job("table_source_read", self.state.entry.table_id)
+
+    async def _tell_in_time(self) -> None:
+        """By then a small table has mostly ended, which tells the job as much and costs less."""
+        await workflow.sleep(SOON)
+        await self._tell_source_read()
 
     async def _tell_job(self, what: str, value: str | int) -> None:
         parent = workflow.info().parent

@@ -95,7 +95,7 @@ async def test_a_killed_control_worker_takes_the_snapshot_with_it_and_the_table_
     stack = breakable_stack
     table = BrakedTable(databases, "numbers", 40_000)
     table.create(0.5)
-    job_id = jobs.post(databases.spec([{"sourceTable": "numbers", "batchSize": 500}]))
+    job_id = jobs.post(databases.spec([{"sourceTable": "numbers", "batchSize": 100}]))  # not all read at once
     until(lambda: ledger(databases))
     client = await open_client(stack)
     victim = stack.process("worker-control").pid
@@ -103,7 +103,7 @@ async def test_a_killed_control_worker_takes_the_snapshot_with_it_and_the_table_
     stack.kill("worker-control")
     done = len(ledger(databases))
     print(f"killed worker-control with keep_snapshot in flight; {done} batches loaded")
-    assert 0 < done < 80
+    assert 0 < done < 128, "batches that are in flight may all have been read"
     databases.prepare("UPDATE numbers SET word = 'changed' WHERE id % 2 = 0")
     table.brake(0)
     stack.restart("worker-control")
