@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.measuring import measuring, taken
 from connectors.base import CreatesTables, WritesRows, capability
 from core.errors import Parks
-from core.models import FinishInput, PreparedTables, RoutesInput
+from core.models import FinishInput, Measured, PreparedTables, RoutesInput
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
@@ -45,13 +46,17 @@ class DdlActivities:
         )
 
     @activity.defn
-    async def finish_table(self, given: FinishInput) -> None:
+    async def finish_table(self, given: FinishInput) -> Measured | None:
         """Builds keys and indexes in parallel, then checks, comments and sequence values."""
-        route = self._routes.read(given.route)
-        creator = await self._creator(route, f"finish {route.destination_table}")
-        async with beating():
-            await creator.build(route.ddl.keys, given.parallel)
-            await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            creator = await self._creator(route, f"finish {route.destination_table}")
+            async with beating():
+                with watch.waiting("destination"):
+                    await creator.build(route.ddl.keys, given.parallel)
+                    await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
+            seconds, spent = taken(watch)
+        return Measured(seconds=seconds, spent=spent) if given.measured else None
 
     @activity.defn
     async def build_foreign_keys(self, given: RoutesInput) -> PreparedTables:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from temporalio import activity
 
 from activities.heartbeat import Beats, beating
+from activities.measuring import measuring, taken
 from connectors.base import ReadsRows, capability
 from core.errors import DataRejected
-from core.models import CountInput, ExtractInput, StagedBatch, StagedBatches
+from core.models import CountedRows, CountInput, ExtractInput, StagedBatch, StagedBatches
 from core.schema import Digest
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from activities.resources.staging import LocalStaging
     from connectors.base import RowReader
+    from core.progress import Snapshot
     from core.route import TableRoute
+    from core.stopwatch import Stopwatch
 
 
 class ExtractActivities:
@@ -41,30 +45,56 @@ class ExtractActivities:
 
         Idempotent: extracting again replaces the staged object. Raises SnapshotGone, Unavailable, AccessDenied.
         """
-        started = time.monotonic()
-        route = self._routes.read(given.route)
-        label = f"extract {route.source_table} {given.span.first}"
-        reader = capability(await self._connections.connector(route.source, label), ReadsRows)
-        staged = []
-        async with beating() as beat, reader.reading(given.snapshot.id if given.snapshot else None) as session:
-            for number in range(given.span.first, given.span.first + given.span.count):
-                try:
-                    staged.append(await self._extract_batch(session, route, given, number, beat))
-                except DataRejected as error:
-                    raise self._refused_values.keep(route, number, error) from None
-            counted = await session.count(self._routes.selection(route)) if given.count else None
-        return StagedBatches(batches=staged, seconds=time.monotonic() - started, counted_rows=counted)
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            label = f"extract {route.source_table} {given.span.first}"
+            reader = capability(await self._connections.connector(route.source, label), ReadsRows)
+            staged, counted = [], None
+            async with self._reading(reader, given.snapshot, watch) as (session, beat):
+                for number in range(given.span.first, given.span.first + given.span.count):
+                    try:
+                        staged.append(await self._extract_batch(session, route, given, number, beat, watch))
+                    except DataRejected as error:
+                        raise self._refused_values.keep(route, number, error) from None
+                if given.count:
+                    counted = await self._count(session, route, watch)
+            seconds, spent = taken(watch)
+        return StagedBatches(batches=staged, counted_rows=counted, seconds=seconds, spent=spent)
 
     @activity.defn
-    async def count_source(self, given: CountInput) -> int:
+    async def count_source(self, given: CountInput) -> CountedRows | int:
         """Counts the table's rows by a query that knows nothing of the plan, under the snapshot."""
-        route = self._routes.read(given.route)
-        reader = capability(await self._connections.connector(route.source, f"count {route.source_table}"), ReadsRows)
-        async with beating(), reader.reading(given.snapshot.id if given.snapshot else None) as session:
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            label = f"count {route.source_table}"
+            reader = capability(await self._connections.connector(route.source, label), ReadsRows)
+            async with self._reading(reader, given.snapshot, watch) as (session, _):
+                counted = await self._count(session, route, watch)
+            seconds, spent = taken(watch)
+        return CountedRows(rows=counted, seconds=seconds, spent=spent) if given.measured else counted
+
+    @asynccontextmanager
+    async def _reading(
+        self, reader: ReadsRows, snapshot: Snapshot | None, watch: Stopwatch
+    ) -> AsyncIterator[tuple[RowReader, Beats]]:
+        """A read session that beats; all of it waits for the source, but for what is measured inside."""
+        async with beating() as beat:
+            with watch.waiting("source"):
+                async with reader.reading(snapshot.id if snapshot else None) as session:
+                    yield session, beat
+
+    async def _count(self, session: RowReader, route: TableRoute, watch: Stopwatch) -> int:
+        with watch.waiting("count"):
             return await session.count(self._routes.selection(route))
 
     async def _extract_batch(
-        self, session: RowReader, route: TableRoute, given: ExtractInput, number: int, beat: Beats
+        self,
+        session: RowReader,
+        route: TableRoute,
+        given: ExtractInput,
+        number: int,
+        beat: Beats,
+        watch: Stopwatch,
     ) -> StagedBatch:
         selection, rows = self._routes.selection(route), route.plan.range_of(number)
         reference = self._routes.staged(route, given.load, number, route.path)
@@ -87,7 +117,8 @@ class ExtractActivities:
                 await session.read_arrow(selection, rows, keep_rows)
         digest = Digest(rows=counted)
         if given.digests and route.path == "native":
-            digest = await session.digest(selection, rows, self._routes.source_proof(route))
+            with watch.waiting("digest"):
+                digest = await session.digest(selection, rows, self._routes.source_proof(route))
         return StagedBatch(
             number=number, staged=reference, digest=Digest(rows=counted, total=digest.total), bytes=staged.bytes
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from temporalio import activity
 
 from activities.heartbeat import Beats, beating
+from activities.measuring import measuring, taken
 from connectors.base import WritesRows, capability
 from connectors.contract import LedgerEntry, LoadBeginning
 from core.changed_values import Changed, add_changed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from activities.resources.staging import LocalStaging
     from connectors.contract import Loaded
     from core.route import TableRoute
+    from core.stopwatch import Stopwatch
 
 
 class LoadActivities:
@@ -38,15 +39,18 @@ class LoadActivities:
     @activity.defn
     async def begin_load(self, given: LoadStart) -> LoadBegun:
         """The generation of the table's contents for this token; made, and the table emptied, where it is new."""
-        route = self._routes.read(given.route)
-        writer = await self._writer(route, f"begin {route.destination_table}")
-        async with beating():
-            begun = await writer.begin_load(
-                LoadBeginning(route.job_id, route.table_id, route.run, given.token),
-                self._routes.target(route),
-                replace=route.load_mode == "replace",
-            )
-        return LoadBegun(load=begun.load, rows_before=begun.rows_before, emptied=begun.emptied)
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            writer = await self._writer(route, f"begin {route.destination_table}")
+            beginning = LoadBeginning(route.job_id, route.table_id, route.run, given.token)
+            replace = route.load_mode == "replace"
+            async with beating():
+                with watch.waiting("destination"):
+                    begun = await writer.begin_load(beginning, self._routes.target(route), replace=replace)
+            seconds, spent = taken(watch)
+        return LoadBegun(
+            load=begun.load, rows_before=begun.rows_before, emptied=begun.emptied, seconds=seconds, spent=spent
+        )
 
     @activity.defn
     async def load_batches(self, given: LoadInput) -> LoadedBatches:
@@ -55,31 +59,35 @@ class LoadActivities:
         Idempotent by the ledger: a batch that is recorded is not read again. Raises DataRejected, DataMismatch,
         StagedBatchGone, Unavailable, OutOfSpace.
         """
-        started = time.monotonic()
-        route = self._routes.read(given.route)
-        total, changed, moved, repeated = Digest(), Changed(), 0, 0
-        for batch in given.batches:
-            async with beating() as beat:
-                try:
-                    loaded = await self._load_batch(route, given.load, batch, beat)
-                except DataRejected as error:
-                    raise await self._refused_values.explain(route, batch, self._staging, error) from None
-            self._staging.delete(batch.staged)
-            total += loaded.digest
-            changed = add_changed(changed, batch.changed)
-            moved += batch.bytes
-            repeated += loaded.repeated
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            total, changed, moved, repeated = Digest(), Changed(), 0, 0
+            for batch in given.batches:
+                async with beating() as beat:
+                    try:
+                        loaded = await self._load_batch(route, given.load, batch, beat, watch)
+                    except DataRejected as error:
+                        raise await self._refused_values.explain(route, batch, self._staging, error) from None
+                self._staging.delete(batch.staged)
+                total += loaded.digest
+                changed = add_changed(changed, batch.changed)
+                moved += batch.bytes
+                repeated += loaded.repeated
+            seconds, spent = taken(watch)
         return LoadedBatches(
-            digest=total, bytes=moved, repeated=repeated, seconds=time.monotonic() - started, changed=changed
+            digest=total, bytes=moved, repeated=repeated, changed=changed, seconds=seconds, spent=spent
         )
 
-    async def _load_batch(self, route: TableRoute, load: int, batch: StagedBatch, beat: Beats) -> Loaded:
+    async def _load_batch(
+        self, route: TableRoute, load: int, batch: StagedBatch, beat: Beats, watch: Stopwatch
+    ) -> Loaded:
         writer = await self._writer(route, f"load {route.destination_table} {batch.number}")
         entry = LedgerEntry(route.job_id, route.table_id, load, batch.number, batch.digest)
         target = self._routes.target(route)
-        if route.path == "native":
-            return await writer.load_native(target, entry, self._staging.read(batch.staged, batch.bytes), beat)
-        return await writer.load_arrow(target, entry, self._staging.read_batches(batch.staged, batch.bytes), beat)
+        with watch.waiting("destination"):
+            if route.path == "native":
+                return await writer.load_native(target, entry, self._staging.read(batch.staged, batch.bytes), beat)
+            return await writer.load_arrow(target, entry, self._staging.read_batches(batch.staged, batch.bytes), beat)
 
     async def _writer(self, route: TableRoute, label: str) -> WritesRows:
         return capability(await self._connections.connector(route.destination, label), WritesRows)

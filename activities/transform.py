@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from temporalio import activity
 
 from activities.heartbeat import Beats, beating
+from activities.measuring import measuring, taken
 from core.changed_values import Changed, add_changed
 from core.errors import DataRejected, Defect
 from core.models import StagedBatch, StagedBatches, TransformInput
@@ -41,12 +41,15 @@ class TransformActivities:
 
         Idempotent. Raises DataRejected, and StagedBatchGone where an earlier attempt came as far as deleting it.
         """
-        started = time.monotonic()
-        route = self._routes.read(given.route)
-        change = self._row_changes.of(route, digests=given.digests)
-        async with beating() as beat:
-            staged = [await self._transform_batch(route, given.load, batch, change, beat) for batch in given.batches]
-        return StagedBatches(batches=staged, seconds=time.monotonic() - started)
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            change = self._row_changes.of(route, digests=given.digests)
+            async with beating() as beat:
+                staged = [
+                    await self._transform_batch(route, given.load, batch, change, beat) for batch in given.batches
+                ]
+            seconds, spent = taken(watch)
+        return StagedBatches(batches=staged, seconds=seconds, spent=spent)
 
     async def _transform_batch(
         self, route: TableRoute, load: int, batch: StagedBatch, change: Change, beat: Beats

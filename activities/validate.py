@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.measuring import measuring, taken
 from connectors.base import ProvesRows, WritesRows, capability
 from core.models import Difference, ValidateInput, ValidationResult
 from core.schema import Digest
+from core.time_spent import TimeSpent, add_activity, outside
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from connectors.contract import LedgerRow
     from core.route import TableRoute
+    from core.stopwatch import Stopwatch
 
 
 class ValidateActivities:
@@ -40,20 +43,28 @@ class ValidateActivities:
         Without a snapshot the source may be written to between the reading of its batches and its count: then another
         count fails nothing, but what was not seen whole is not proved.
         """
-        route = self._routes.read(given.route)
+        with measuring() as watch:
+            return await self._prove(self._routes.read(given.route), given, watch)
+
+    async def _prove(self, route: TableRoute, given: ValidateInput, watch: Stopwatch) -> ValidationResult:
         connector = await self._connections.connector(route.destination, f"validate {route.destination_table}")
+        load = self._routes.load_ref(route, given.begun.load)
         async with beating():
-            ledger = await capability(connector, WritesRows).ledger_rows(self._routes.load_ref(route, given.begun.load))
+            with watch.waiting("destination"):
+                ledger = await capability(connector, WritesRows).ledger_rows(load)
+                found = await self._digest_destination(capability(connector, ProvesRows), route, given)
             findings = self._compare_books(route, given, ledger)
-            found = await self._digest_destination(capability(connector, ProvesRows), route, given)
             if found is not None:
                 findings += self._compare_rows(given, found)
             differences: list[Difference] = []
             if findings and given.mode == "checksum":
-                differences = await self._differences.narrow(route, given)
+                with watch.waiting("differences"):
+                    differences = await self._differences.narrow(route, given)
         moved = self._moved_source(given)
         proved = not findings and not moved and given.mode != "none"
         message = self._message(given, findings or moved, found)
+        seconds, spent = taken(watch)
+        given = _with_own_time(given, seconds, spent)
         reference = self._evidence.write(route, given, ledger, found, proved, message, differences)
         return ValidationResult(
             proved=proved,
@@ -62,6 +73,8 @@ class ValidateActivities:
             evidence=reference,
             message=message,
             failed=bool(findings),
+            seconds=seconds,
+            spent=spent,
         )
 
     def _compare_books(self, route: TableRoute, given: ValidateInput, ledger: list[LedgerRow]) -> list[str]:
@@ -112,3 +125,10 @@ class ValidateActivities:
         by = "checksum" if given.mode == "checksum" else "row count"
         moment = "" if given.snapshot is not None else ", each batch as of its own reading"
         return f"{found.rows if found else 0} rows proved by {by}{moment}"
+
+
+def _with_own_time(given: ValidateInput, seconds: float, spent: TimeSpent) -> ValidateInput:
+    """The evidence is written by the last activity of a table: what it took itself belongs in it."""
+    elapsed = seconds + outside(spent)
+    timings = add_activity(given.timings, "validate", elapsed, seconds, spent)
+    return given.model_copy(update={"timings": timings, "wall_seconds": given.wall_seconds + elapsed})

@@ -13,6 +13,16 @@ from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.progress import Snapshot, TableStatus
 from core.route import Endpoint
 from core.schema import Digest
+from core.time_spent import TimeSpent
+
+
+class Measured(Model):
+    """Result of an activity that says where its time went."""
+
+    seconds: float = 0.0
+    """In the activity."""
+    spent: TimeSpent = Field(default_factory=dict)
+    """By part, with what passed before the activity started; empty from workers of an earlier release."""
 
 
 class JobRun(Model):
@@ -119,7 +129,7 @@ class LoadStart(Model):
     the run's earlier loads go first."""
 
 
-class LoadBegun(Model):
+class LoadBegun(Measured):
     """The generation and what stood in the destination table before it."""
 
     load: int
@@ -158,11 +168,10 @@ class StagedBatch(Model):
     changed: Changed = Field(default_factory=dict)
 
 
-class StagedBatches(Model):
+class StagedBatches(Measured):
     """Result of extract and transform."""
 
     batches: list[StagedBatch]
-    seconds: float = 0.0
     counted_rows: int | None = None
     """The source's own count, where it was asked for."""
 
@@ -184,7 +193,7 @@ class LoadInput(Model):
     batches: list[StagedBatch]
 
 
-class LoadedBatches(Model):
+class LoadedBatches(Measured):
     """Result of load."""
 
     digest: Digest
@@ -192,7 +201,6 @@ class LoadedBatches(Model):
     bytes: int
     repeated: int = 0
     """Batches whose ledger row stood already."""
-    seconds: float = 0.0
     changed: Changed = Field(default_factory=dict)
 
 
@@ -201,6 +209,14 @@ class CountInput(Model):
 
     route: str
     snapshot: Snapshot | None
+    measured: bool = False
+    """Answer with `CountedRows`; workflows of an earlier release understand the number only."""
+
+
+class CountedRows(Measured):
+    """Result of a count."""
+
+    rows: int
 
 
 class FinishInput(Model):
@@ -209,6 +225,8 @@ class FinishInput(Model):
     route: str
     parallel: int = 2
     """DDL statements at once."""
+    measured: bool = False
+    """Answer with `Measured`; workflows of an earlier release expect nothing."""
 
 
 class ValidateInput(Model):
@@ -222,7 +240,9 @@ class ValidateInput(Model):
     mode: Literal["none", "count", "checksum"]
     snapshot: Snapshot | None
     copies: int
-    timings: dict[str, float] = Field(default_factory=dict)
+    timings: TimeSpent = Field(default_factory=dict)
+    wall_seconds: float = 0.0
+    """Since the table began, pauses included."""
     changed: Changed = Field(default_factory=dict)
 
 
@@ -237,7 +257,7 @@ class Difference(Model):
     """Reference of the document with example rows (they may hold personal data)."""
 
 
-class ValidationResult(Model):
+class ValidationResult(Measured):
     """The proof of one table."""
 
     proved: bool
@@ -283,8 +303,8 @@ class TableRun(Model):
     batches_done: int = 0
     bytes_done: int = 0
     started_at: datetime | None = None
-    timings: dict[str, float] = Field(default_factory=dict)
-    """Seconds spent in each stage, summed over batches."""
+    timings: TimeSpent = Field(default_factory=dict)
+    """Summed over batches and copies."""
 
 
 class TableResult(Model):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.base_model import Model
 from core.job_spec import JobStatus
+from core.time_spent import TimeSpent
 
 
 class TableStatus(StrEnum):
@@ -57,6 +58,10 @@ class TableProgress(Model):
     proved: bool = False
     evidence: str | None = None
     """Reference of the table's part of the certificate."""
+    timings: TimeSpent = Field(default_factory=dict)
+    """Where the time went; of running tables. Those that have ended say it in their evidence."""
+    wall_seconds: float = 0.0
+    """Since a running table began, pauses included."""
 
 
 class JobProgress(Model):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -22,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         FinishInput,
         LoadInput,
         LoadStart,
+        Measured,
         StagedBatches,
         TableResult,
         TableRun,
@@ -29,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         ValidateInput,
     )
     from core.progress import Snapshot, TableProgress, TableStatus
+    from core.time_spent import add_activity
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
@@ -36,6 +40,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.table_report import describe, estimate
 
 
+Result = TypeVar("Result")
+SECOND = timedelta(seconds=1)
 BATCHES_IN_FLIGHT = 2
 """Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More
 would only lie in staging."""
@@ -150,8 +156,8 @@ class TableMigration:
         token = f"{self.state.generation}.{self._epoch}"
         given = LoadStart(route=self.state.entry.route, token=token)
         options = self._work("load", f"begin the load of {self.state.entry.name}")
-        self.state.load = await self.gate.run(
-            lambda: workflow.start_activity_method(LoadActivities.begin_load, given, **options)
+        self.state.load = await self._perform(
+            "begin", lambda: workflow.start_activity_method(LoadActivities.begin_load, given, **options)
         )
 
     async def _move_batches(self, window: BoundedWindow) -> None:
@@ -207,10 +213,9 @@ class TableMigration:
             count=self._counts and self.state.entry.is_small,
         )
         options = self._work("extract", f"extract {_named(span)} of {self.state.entry.name}")
-        staged = await self.gate.run(
-            lambda: workflow.start_activity_method(ExtractActivities.extract_batches, given, **options)
+        staged = await self._perform(
+            "extract", lambda: workflow.start_activity_method(ExtractActivities.extract_batches, given, **options)
         )
-        self._spend("extract", staged.seconds)
         if staged.counted_rows is not None:
             self.state.counted_rows = staged.counted_rows
         return staged
@@ -223,20 +228,17 @@ class TableMigration:
             digests=self.state.options.validation == "checksum",
         )
         options = self._work("transform", f"transform {_named(span)} of {self.state.entry.name}")
-        changed = await self.gate.run(
-            lambda: workflow.start_activity_method(TransformActivities.transform_batches, given, **options)
+        return await self._perform(
+            "transform", lambda: workflow.start_activity_method(TransformActivities.transform_batches, given, **options)
         )
-        self._spend("transform", changed.seconds)
-        return changed
 
     async def _load(self, span: BatchSpan, staged: StagedBatches) -> None:
         rows = sum(batch.digest.rows for batch in staged.batches)
         given = LoadInput(route=self.state.entry.route, load=self._load_number, batches=staged.batches)
         options = self._work("load", f"load {_named(span)} of {self.state.entry.name} ({rows} rows)")
-        loaded = await self.gate.run(
-            lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
+        loaded = await self._perform(
+            "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
         )
-        self._spend("load", loaded.seconds)
         self.state.extracted += loaded.digest
         self.state.changed = add_changed(self.state.changed, loaded.changed)
         self.state.bytes_done += loaded.bytes
@@ -244,11 +246,12 @@ class TableMigration:
         self.state.unfinished.remove(span)
 
     async def _count_source(self) -> None:
-        given = CountInput(route=self.state.entry.route, snapshot=self.state.snapshot)
+        given = CountInput(route=self.state.entry.route, snapshot=self.state.snapshot, measured=True)
         options = self._work("extract", f"count the rows of {self.state.entry.name}")
-        self.state.counted_rows = await self.gate.run(
-            lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
+        counted = await self._perform(
+            "extract", lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
         )
+        self.state.counted_rows = counted if isinstance(counted, int) else counted.rows
 
     async def _tell_source_read(self) -> None:
         await self._tell_job("table_source_read", self.state.entry.table_id)
@@ -265,15 +268,16 @@ class TableMigration:
 
     async def _build_keys(self) -> None:
         self._show("building keys and indexes")
-        started = workflow.now()
-        given = FinishInput(route=self.state.entry.route)
+        given = FinishInput(route=self.state.entry.route, measured=True)
         options = self._work("load", f"keys and indexes of {self.state.entry.name}")
-        await self.gate.run(lambda: workflow.start_activity_method(DdlActivities.finish_table, given, **options))
-        self._spend("finish", (workflow.now() - started) / timedelta(seconds=1))
+        await self._perform(
+            "finish", lambda: workflow.start_activity_method(DdlActivities.finish_table, given, **options)
+        )
 
     async def _prove(self) -> TableResult:
         self._show("validating")
         assert self.state.load is not None
+        assert self.state.started_at is not None
         given = ValidateInput(
             route=self.state.entry.route,
             extracted=self.state.extracted,
@@ -283,11 +287,12 @@ class TableMigration:
             snapshot=self.state.snapshot,
             copies=self.state.copy_number,
             timings=self.state.timings,
+            wall_seconds=(workflow.now() - self.state.started_at) / SECOND,
             changed=self.state.changed,
         )
         options = self._work("validate", f"validate {self.state.entry.name} ({self.state.extracted.rows} rows)")
-        proof = await self.gate.run(
-            lambda: workflow.start_activity_method(ValidateActivities.validate_table, given, **options)
+        proof = await self._perform(
+            "validate", lambda: workflow.start_activity_method(ValidateActivities.validate_table, given, **options)
         )
         proved = {"evidence": proof.evidence, "proved": proof.proved}
         if proof.failed:
@@ -349,8 +354,20 @@ class TableMigration:
     def _work(self, stage: str, summary: str) -> workflow.ActivityConfig:
         return work(stage, self.state.options.outage_limit, self.state.workflow_priority, summary)
 
-    def _spend(self, stage: str, seconds: float) -> None:
-        self.state.timings[stage] = self.state.timings.get(stage, 0.0) + seconds
+    async def _perform(self, stage: str, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
+        """An activity of a stage, past the gate; where its time went is added up."""
+        begun = workflow.now()
+
+        def begin() -> workflow.ActivityHandle[Result]:
+            nonlocal begun
+            begun = workflow.now()
+            return start()
+
+        result = await self.gate.run(begin)
+        elapsed = (workflow.now() - begun) / SECOND
+        measured = result if isinstance(result, Measured) else Measured(seconds=elapsed)
+        self.state.timings = add_activity(self.state.timings, stage, elapsed, measured.seconds, measured.spent)
+        return result
 
     def _show(self, stage: str) -> None:
         self.stage = stage

@@ -27,6 +27,8 @@ def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:
         rows_per_second=rate,
         eta_seconds=eta,
         copies=state.copy_number,
+        timings=state.timings,
+        wall_seconds=elapsed,
     )
 
 

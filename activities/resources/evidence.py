@@ -80,7 +80,8 @@ class Evidence:
                 for row in ledger
             ],
             "differences": [difference.model_dump(mode="json", by_alias=True) for difference in differences],
-            "seconds": {stage: round(seconds, 3) for stage, seconds in given.timings.items()},
+            "seconds": {part: round(seconds, 6) for part, seconds in given.timings.items()},
+            "wallSeconds": round(given.wall_seconds, 3),
         }
         return self._documents.write_json(evidence_document(route.job_id, route.run, route.table_id), evidence)
 

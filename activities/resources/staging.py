@@ -14,8 +14,11 @@ from typing import IO
 import pyarrow as pa
 
 from core.errors import OutOfSpace, StagedBatchGone
+from core.stopwatch import timed
 
 READ_BYTES = 1024 * 1024
+STAGING = "staging"
+"""What reading and writing here is called on the stopwatch."""
 
 
 class StagedObject:
@@ -29,18 +32,19 @@ class StagedObject:
 
     def write(self, piece: bytes) -> None:
         """Adds bytes of the native bulk format."""
-        self._file.write(piece)
+        timed(STAGING, self._file.write, piece)
 
     def write_batch(self, batch: pa.RecordBatch) -> None:
         """Adds rows as Arrow IPC stream."""
         if self._arrow is None:
             self._arrow = pa.ipc.new_stream(self._file, batch.schema)
-        self._arrow.write_batch(batch)
+        timed(STAGING, self._arrow.write_batch, batch)
 
     def finish(self) -> None:
         """Ends the Arrow stream, where one was begun, and measures."""
         if self._arrow is not None:
             self._arrow.close()
+        self._file.flush()
         self.bytes = self._file.tell()
 
 
@@ -60,8 +64,8 @@ class LocalStaging:
             with aside.open("wb", buffering=1024 * 1024) as file:
                 staged = StagedObject(file)
                 yield staged
-                staged.finish()
-            os.replace(aside, path)
+                timed(STAGING, staged.finish)
+            timed(STAGING, os.replace, aside, path)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -74,7 +78,7 @@ class LocalStaging:
     async def read(self, reference: str, size: int) -> AsyncIterator[bytes]:
         """The object's bytes in pieces; `size` is what was written. Raises StagedBatchGone."""
         with self._open(reference, size) as file:
-            while piece := file.read(READ_BYTES):
+            while piece := timed(STAGING, file.read, READ_BYTES):
                 yield piece
 
     async def read_batches(self, reference: str, size: int) -> AsyncIterator[pa.RecordBatch]:
@@ -82,12 +86,13 @@ class LocalStaging:
         with self._open(reference, size) as file:
             if size == 0:
                 return
-            for batch in pa.ipc.open_stream(file):
+            batches = iter(timed(STAGING, pa.ipc.open_stream, file))
+            while (batch := timed(STAGING, next, batches, None)) is not None:
                 yield batch
 
     def delete(self, reference: str) -> None:
         """Takes an object away; gone already is fine."""
-        (self._folder / reference).unlink(missing_ok=True)
+        timed(STAGING, (self._folder / reference).unlink, missing_ok=True)
 
     def clear(self, prefix: str) -> None:
         """Takes away everything below a prefix, unfinished objects too, and the folders that are left empty."""

@@ -30,6 +30,7 @@ from connectors.sql.query import ReadColumn, schema_of
 from connectors.sql.session import ObjectExists, SqlSession
 from core.errors import Contended, Defect, InvalidConfiguration
 from core.schema import Digest, TableName
+from core.stopwatch import in_thread
 
 PART_BYTES = 2 * 1024 * 1024
 END_SECONDS = 20
@@ -135,7 +136,7 @@ class MysqlSession(SqlSession):
 
     async def insert(self, target: LoadTarget, rows: pa.RecordBatch) -> int:
         """See SqlSession."""
-        data = await asyncio.to_thread(csv_bytes, rows, target.written)
+        data = await in_thread(csv_bytes, rows, target.written)
         return await self._load(target, [data])
 
     async def copy_in(self, target: LoadTarget, parts: AsyncIterator[bytes]) -> int:
@@ -239,7 +240,7 @@ class MysqlSession(SqlSession):
         parser = CsvReader(schema.names, natives, null=NULL_WORD)
         async with contextlib.aclosing(self.csv(query)) as parts:
             async for _, part in parts:
-                for batch in await asyncio.to_thread(parser.parse, part):
+                for batch in await in_thread(parser.parse, part):
                     yield batch
 
     async def _part(self, rows: TextRows) -> list[bytes]:

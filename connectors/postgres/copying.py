@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +9,7 @@ import asyncpg
 
 from connectors.arrow_text import CsvReader
 from connectors.contract import CSV_INTERCHANGE
+from core.stopwatch import in_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ async def copy_batches(
     async def flush() -> None:
         nonlocal part, size
         whole, part, size = b"".join(part), [], 0
-        for batch in await asyncio.to_thread(parser.parse, whole):
+        for batch in await in_thread(parser.parse, whole):
             await sink(batch)
 
     async def collect(piece: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from connectors.postgres.copying import copy_batches
 from connectors.postgres.hashing import aggregate, in_server, readable, row_hash
 from connectors.postgres.sql import identifier
 from core.schema import Digest
+from core.stopwatch import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ async def digest_rows(
 
     async def add(batch: pa.RecordBatch) -> None:
         nonlocal total
-        total += await asyncio.to_thread(canonical.digest_batch, batch, proof.columns)
+        total += await in_thread(canonical.digest_batch, batch, proof.columns)
 
     await _stream(connection, proof, from_clause, add, *parameters)
     return total
@@ -52,7 +52,7 @@ async def count_hashes(
     counted: Counter[int] = Counter()
 
     async def add(batch: pa.RecordBatch) -> None:
-        counted.update(await asyncio.to_thread(canonical.row_hashes, batch, proof.columns))
+        counted.update(await in_thread(canonical.row_hashes, batch, proof.columns))
 
     await _stream(connection, proof, from_clause, add, *parameters)
     return dict(counted)
@@ -74,7 +74,7 @@ async def find_examples(
     examples: dict[int, dict[str, Any]] = {}
 
     async def look(batch: pa.RecordBatch) -> None:
-        for position, row in enumerate(await asyncio.to_thread(canonical.row_hashes, batch, proof.columns)):
+        for position, row in enumerate(await in_thread(canonical.row_hashes, batch, proof.columns)):
             if row in wanted and row not in examples:
                 examples[row] = batch.slice(position, 1).to_pylist()[0]
 
@@ -93,7 +93,7 @@ async def digest_groups(
     digests: dict[str, Digest] = {}
 
     async def add(batch: pa.RecordBatch) -> None:
-        hashes = await asyncio.to_thread(canonical.row_hashes, batch, proof.columns)
+        hashes = await in_thread(canonical.row_hashes, batch, proof.columns)
         for name, row in zip(batch.column(batch.num_columns - 1).to_pylist(), hashes, strict=True):
             digests[name] = digests.get(name, Digest()) + Digest(rows=1, total=str(row))
 
@@ -114,7 +114,7 @@ async def hash_parts(
                 continue
             texts = [pa.array([record[at] for record in records], pa.string()) for at in range(len(proof.columns))]
             batch = pa.RecordBatch.from_arrays(texts, names=[column.name for column in proof.columns])
-            yield await asyncio.to_thread(canonical.row_hashes, batch, proof.columns)
+            yield await in_thread(canonical.row_hashes, batch, proof.columns)
 
 
 def digest_of(record: Any) -> Digest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from connectors.postgres.ledger import Ledger
 from connectors.postgres.sql import identifier, identifiers, qualified
 from core.errors import DataMismatch, DataRejected, InvalidConfiguration
 from core.schema import TableName
+from core.stopwatch import in_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,4 +139,4 @@ async def _counted(parts: AsyncIterator[bytes], progress: Progress) -> AsyncIter
 
 async def _as_csv(parts: AsyncIterator[pa.RecordBatch]) -> AsyncIterator[bytes]:
     async for batch in parts:
-        yield await asyncio.to_thread(batch_to_csv, batch)
+        yield await in_thread(batch_to_csv, batch)

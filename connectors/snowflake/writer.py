@@ -24,6 +24,7 @@ from connectors.sql.errors import doing
 from connectors.sql.ledger import SqlLedger
 from connectors.sql.writer import SqlWriter
 from core.errors import Contended, DataMismatch, InvalidConfiguration, MigrationError, Unavailable
+from core.stopwatch import in_thread
 
 T = TypeVar("T")
 
@@ -101,8 +102,8 @@ class SnowflakeWriter(SqlWriter):
             async for part in parts:
                 arrays = [array.cast(pa.string()) for array in part.columns]
                 batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-                fitted, _ = await asyncio.to_thread(fit, batch, columns)
-                await asyncio.to_thread(spool.write_batch, fitted)
+                fitted, _ = await in_thread(fit, batch, columns)
+                await in_thread(spool.write_batch, fitted)
                 rows += part.num_rows
                 progress(part.nbytes)
         return rows

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from core.stopwatch import computing
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -27,7 +29,9 @@ class DriverThread:
         """The call's result. A cancelled caller interrupts it, waits until the driver has come back, and only then
         goes on, so that no statement outlives its activity."""
         context = contextvars.copy_context()  # the driver may call back for more rows, which beats for the activity
-        running = asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(call, *args, **kwargs))
+        running = asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: context.run(lambda: computing(call, *args, **kwargs))
+        )
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:

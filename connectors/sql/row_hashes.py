@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from connectors.base import DigestMethod
 from connectors.canonical import digest_batch, row_hashes
 from core.schema import Digest
+from core.stopwatch import in_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +74,7 @@ async def _each(parts: Parts, work: Callable[[pa.RecordBatch], T]) -> AsyncGener
         async for part in parts:
             if part.num_rows == 0:
                 continue
-            done, waiting = waiting, asyncio.create_task(asyncio.to_thread(work, part))
+            done, waiting = waiting, asyncio.create_task(in_thread(work, part))
             if done is not None:
                 yield await done
         if waiting is not None:
