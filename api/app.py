@@ -18,6 +18,7 @@ from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_start import JobStarter
 from api.problems import ProblemDocument, add_problem_handlers
+from api.profile_reader import ProfileReader
 from api.reconciler import Reconciler
 from api.routes import catalog, health, job_commands, job_progress, jobs, plan
 from core.config_store.sessions import open_engine
@@ -50,6 +51,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         documents=documents,
         control=JobControl(store, client, starter, progress),
         progress=progress,
+        profiles=ProfileReader(progress, documents),
     )
     app.state.is_stopping = lambda: False
     for router in ROUTERS:

@@ -21,11 +21,13 @@ from rich.table import Table
 
 from api.client import ApiClient, ApiProblem, ApiUnreachable, JobNotFound
 from api.plan_text import plan_lines
+from api.profile_display import show_profile
 from api.progress_display import display_for
 from api.progress_text import table_line, waiting_tables
 from core.job_spec import JobStatus
 from core.progress import JobProgress
 
+MOST_NAMED = 20
 DEFAULT_API = "http://127.0.0.1:8080"
 
 
@@ -59,6 +61,7 @@ def add_commands(app: typer.Typer) -> None:
         retry,
         cancel,
         certificate,
+        profile,
         connectors,
     )
     for command in commands:
@@ -171,6 +174,41 @@ def certificate(
     else:
         output.write_text(text, encoding="utf-8")
         typer.echo(str(output))
+
+
+def profile(
+    job: JobArgument,
+    table: Annotated[
+        str | None, typer.Argument(help="One table of it, by id or by the name of its source or destination.")
+    ] = None,
+    as_json: JsonOption = False,
+    api: ApiOption = DEFAULT_API,
+) -> None:
+    """Show where a job's time went, stage by stage, and what bounds it. Example: sterna profile 3f2a shop.orders
+
+    Works while a job runs and after its end. Seconds are summed over batches, which run side by side, so they add up to
+    more than the clock on the wall shows. Waiting for the source or destination server: give that server more, or read
+    less. The workers' own work, waiting for a worker: start more workers of that stage.
+    """
+    with calling(api) as client:
+        known = client.find_job(job)
+        found = client.profile(known["jobId"])
+    if as_json:
+        print_json(found.model_dump(mode="json", by_alias=True))
+    elif table is None:
+        show_profile(Console(), known["name"], found, len(found.unmeasured))
+    else:
+        chosen = next((one for one in found.tables if table in (one.table_id, *names_of(one.name))), None)
+        if chosen is None:
+            measured = ", ".join(one.name for one in found.tables[:MOST_NAMED]) or "none yet"
+            fail([f"nothing is measured of a table {table}. Measured are: {measured}"], Exit.REFUSED)
+        show_profile(Console(), chosen.name, chosen)
+
+
+def names_of(table: str) -> list[str]:
+    """What an operator may call a table that is shown as `shop.users → crm.customers`."""
+    sides = table.split(" → ")
+    return [*sides, *(side.rsplit(".", 1)[-1] for side in sides)]
 
 
 def connectors(as_json: JsonOption = False, api: ApiOption = DEFAULT_API) -> None:

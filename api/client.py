@@ -6,13 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from api.job_profile import JobProfile
 from core.progress import JobProgress
+
+M = TypeVar("M", bound=BaseModel)
 
 TIMEOUT_SECONDS = 30.0
 PLAN_SECONDS = 600.0
@@ -102,8 +105,11 @@ class ApiClient:
 
     def progress(self, job_id: str) -> JobProgress:
         """Where a job is now."""
-        response = self._request("GET", f"/api/jobs/{job_id}/progress")
-        return self._parse_progress(response.text)
+        return self._parse(JobProgress, self._request("GET", f"/api/jobs/{job_id}/progress").text)
+
+    def profile(self, job_id: str) -> JobProfile:
+        """Where a job's time went."""
+        return self._parse(JobProfile, self._request("GET", f"/api/jobs/{job_id}/profile").text)
 
     def control(self, job_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """`start`, `pause`, `resume`, `cancel` or `retry`."""
@@ -144,13 +150,13 @@ class ApiClient:
                 if not response.is_success:
                     return
                 for data in server_sent_data(response.iter_lines()):
-                    yield self._parse_progress(data)
+                    yield self._parse(JobProgress, data)
         except httpx.TransportError:
             return
 
-    def _parse_progress(self, text: str) -> JobProgress:
+    def _parse(self, model: type[M], text: str) -> M:
         try:
-            return JobProgress.model_validate_json(text)
+            return model.model_validate_json(text)
         except ValidationError as error:
             raise ApiUnreachable(f"{self.address} does not speak this version of Sterna: {error}") from error
 

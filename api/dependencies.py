@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
+from api.profile_reader import ProfileReader
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
 from core.documents import DocumentStore
@@ -28,6 +29,7 @@ class Parts:
     documents: DocumentStore
     control: JobControl
     progress: ProgressReader
+    profiles: ProfileReader
 
 
 def _parts(request: Request) -> Parts:

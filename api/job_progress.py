@@ -48,6 +48,11 @@ class ProgressReader:
             return None
         return progress.model_copy(update={"status": job.status, "attention": job.attention})
 
+    async def recall(self, job_id: str, tables: list[TableProgress]) -> list[tuple[TableProgress, TableProgress]]:
+        """Tables with what they say of themselves; those that have ended answer while Temporal keeps them."""
+        answers = await asyncio.gather(*(self._ask_table(job_id, table) for table in tables))
+        return list(zip(tables, answers, strict=True))
+
     async def _ask_job(self, job: StoredJob) -> JobProgress | None:
         handle = self._client.get_workflow_handle(job_workflow_id(job.job_id))
         try:
@@ -72,8 +77,10 @@ class ProgressReader:
         )
 
     async def _with_own_numbers(self, job_id: str, table: TableProgress) -> TableProgress:
-        if table.status is not TableStatus.RUNNING:
-            return table
+        return await self._ask_table(job_id, table) if table.status is TableStatus.RUNNING else table
+
+    async def _ask_table(self, job_id: str, table: TableProgress) -> TableProgress:
+        """What is known of it already, where nobody answers."""
         handle = self._client.get_workflow_handle(table_workflow_id(job_id, table.table_id))
         try:
             answer = await handle.query("progress", result_type=TableProgress, rpc_timeout=TABLE_TIMEOUT)

@@ -1,4 +1,4 @@
-"""What a job does and what it proved: progress, its event stream, the certificate."""
+"""What a job does and what it proved: progress, its event stream, the profile, the certificate."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 
 from api.dependencies import GivenParts, Parts
+from api.job_profile import JobProfile
 from api.schemas import TableBatches
 from core.config_store.stored import StoredJob
 from core.documents import evidence_document
@@ -27,6 +28,12 @@ router = APIRouter(prefix="/api/jobs/{job_id}", tags=["job progress"])
 async def get_progress(job_id: str, parts: GivenParts) -> JobProgress:
     """Per table: batches, rows, bytes, rows per second, time left."""
     return await parts.progress.read(await parts.store.get_job(job_id))
+
+
+@router.get("/profile")
+async def get_profile(job_id: str, parts: GivenParts) -> JobProfile:
+    """Where the newest run's time went, by stage and part, and what bounds it; of running jobs, so far."""
+    return await parts.profiles.read(await parts.store.get_job(job_id))
 
 
 @router.get(
