@@ -186,9 +186,11 @@ def profile(
 ) -> None:
     """Show where a job's time went, stage by stage, and what bounds it. Example: sterna profile 3f2a shop.orders
 
-    Works while a job runs and after its end. Seconds are summed over batches, which run side by side, so they add up to
-    more than the clock on the wall shows. Waiting for the source or destination server: give that server more, or read
-    less. The workers' own work, waiting for a worker: start more workers of that stage.
+    Works while a job runs and after its end. Batches run side by side, so
+    their seconds add up to more than the clock's.
+
+    Waiting for a server: give it more, or read less. The workers' own work,
+    or waiting for a worker: start more workers of that stage.
     """
     with calling(api) as client:
         known = client.find_job(job)

@@ -4,8 +4,9 @@ A database is added as one folder with a connector class that inherits the capab
 is there is published as data (`Capabilities`); callers fetch it with `capability(connector, ReadsRows)` and get a clear
 `InvalidConfiguration` where it is missing.
 
-All methods are coroutines and must not block the event loop: blocking drivers run their calls in threads. Each session
-is opened for one piece of work and closed after it; connectors keep no pool, so that a paused job leaves no session
+All methods are coroutines and must not block the event loop: blocking drivers run their calls in threads, by way
+of `core.stopwatch` (`computing`, `in_thread`), so that a profile does not take their work for waiting. Each session is
+opened for one piece of work and closed after it; connectors keep no pool, so that a paused job leaves no session
 behind. When the awaiting task is cancelled, the statement is cancelled in the server and the session closed.
 """
 

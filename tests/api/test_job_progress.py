@@ -75,10 +75,17 @@ async def test_without_a_worker_progress_says_so(
     assert [table["status"] for table in progress["tables"]] == ["PENDING", "PENDING"]
 
 
-async def test_a_draft_has_progress_and_no_certificate(api: httpx.AsyncClient, request_body: Json) -> None:
+async def test_a_draft_has_progress_an_empty_profile_and_no_certificate(
+    api: httpx.AsyncClient, request_body: Json
+) -> None:
     job_id = (await api.post("/api/jobs", json={**request_body, "draft": True})).json()["jobId"]
     progress = (await api.get(f"/api/jobs/{job_id}/progress")).json()
     assert (progress["status"], progress["run"], progress["rows"]) == ("DRAFT", 0, 0)
     assert [table["name"] for table in progress["tables"]] == ["users → CUSTOMERS", "notes → notes"]
+    profile = (await api.get(f"/api/jobs/{job_id}/profile")).json()
+    assert (profile["unmeasured"], profile["bound"]) == (
+        ["users → CUSTOMERS", "notes → notes"],
+        "Nothing has been measured yet.",
+    )
     answer = await api.get(f"/api/jobs/{job_id}/certificate")
     assert (answer.status_code, answer.json()["detail"]) == (404, "the job has not been started")

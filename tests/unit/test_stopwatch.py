@@ -1,27 +1,31 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections import defaultdict
 
 import pytest
 
+from connectors.sql.driver_thread import DriverThread
 from core.stopwatch import Stopwatch, computing, in_thread, timed
 
 
 class Clocks:
-    """The wall's clock and the thread's, moved by the test."""
+    """The wall's clock and each thread's own, moved by the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.wall = self.cpu = 0.0
+        self.wall = 0.0
+        self.threads: dict[int, float] = defaultdict(float)
         monkeypatch.setattr(time, "monotonic", lambda: self.wall)
-        monkeypatch.setattr(time, "thread_time", lambda: self.cpu)
+        monkeypatch.setattr(time, "thread_time", lambda: self.threads[threading.get_ident()])
 
     def idle(self, seconds: float) -> None:
         self.wall += seconds
 
     def compute(self, seconds: float) -> None:
         self.wall += seconds
-        self.cpu += seconds
+        self.threads[threading.get_ident()] += seconds
 
 
 @pytest.fixture
@@ -43,13 +47,15 @@ def test_waiting_is_what_is_neither_computed_nor_measured_inside(clocks: Clocks)
     assert watch.read() == (55, {"source": 20, "staging": 4, "digest": 20, "worker": 11})
 
 
-def test_what_a_thread_computes_meanwhile_is_no_waiting(clocks: Clocks) -> None:
+async def test_what_threads_compute_meanwhile_is_no_waiting(clocks: Clocks) -> None:
+    driver = DriverThread("test", lambda: None)
     with Stopwatch().running() as watch, watch.waiting("destination"):
         clocks.idle(5)
-        before = clocks.cpu
-        computing(clocks.compute, 3)
-        clocks.cpu = before  # another thread's clock, not the event loop's
-    assert watch.read() == (8, {"destination": 5, "worker": 3})
+        await in_thread(clocks.compute, 3)
+        await driver.run(clocks.compute, 4)
+        await driver.run(clocks.idle, 6)
+    driver.close()
+    assert watch.read() == (18, {"destination": 11, "worker": 7})
 
 
 def test_a_disk_that_is_slow_counts_as_staging_and_leaves_no_part_below_zero(clocks: Clocks) -> None:

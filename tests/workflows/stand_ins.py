@@ -143,7 +143,9 @@ class StandIns:
             batches=[
                 StagedBatch(number=number, staged=f"{number}", digest=Digest(rows=1, total="1"), bytes=1)
                 for number in numbers
-            ]
+            ],
+            seconds=0.25,
+            spent={"source": 0.25, "queue": 0.5},
         )
 
     @activity.defn

@@ -64,6 +64,19 @@ async def test_changed_values_that_were_counted_before_parking_are_counted_on(st
     assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 5}, "d": {"years": 1}}
 
 
+async def test_the_proof_is_told_where_the_time_went_and_what_earlier_executions_spent(stand_ins: StandIns) -> None:
+    """Counting and the building of keys answer as workers of an earlier release do, without measures."""
+    async with stand_ins.serving():
+        earlier = {"extract": 1.0, "extract.source": 1.0}
+        await asyncio.wait_for((await start(stand_ins, timings=earlier)).result(), SECONDS)
+    given = stand_ins.of("validate_table")[-1]
+    assert given.timings["extract.source"] == 1.0 + 6 * 0.25
+    assert given.timings["extract.queue"] == 6 * 0.5
+    assert given.timings["extract"] > 1.0 + 6 * 0.25, "with the count, as the workflow saw it"
+    assert given.timings["finish"] > 0
+    assert given.wall_seconds > 0
+
+
 async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(stand_ins: StandIns) -> None:
     async def gone(given: Any) -> None:
         if given.snapshot.epoch == 1 and given.span.first == 3:
