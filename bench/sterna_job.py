@@ -13,8 +13,8 @@ from bench.sides import Side
 from deploy.local.stack import LocalStack
 
 SHORTEST_POLL = 0.02
-LONGEST_POLL = 0.1
-POLL_SHARE = 0.01
+LONGEST_POLL = 0.2
+POLL_SHARE = 0.02
 """Of the time that has passed: what a figure is blurred by at most. Every poll costs the API some of the same CPU."""
 PATIENCE_SECONDS = 3600.0
 

@@ -151,7 +151,7 @@ class JobOptions(Request):
     load_mode: LoadMode = "append"
     """append adds rows; replace empties the table first; upsert updates rows whose key exists."""
     parallel_tables: int = Field(default=4, ge=1, le=64)
-    """Tables at once."""
+    """Tables at once; one that fits into one activity counts as a quarter."""
     parallel_batches: int = Field(default=4, ge=1, le=64)
     """Batches of one table at once in each stage."""
     consistency: Literal["snapshot", "batch"] = "snapshot"

@@ -19,6 +19,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.search_attributes import JOB_ID
     from workflows.table_migration import TableMigration
 
+PLACES = 4
+"""Of one table; a small one takes one of them."""
 PREDECESSOR_PAUSE = timedelta(seconds=1)
 Handle = workflow.ChildWorkflowHandle[Any, TableResult]
 
@@ -34,6 +36,7 @@ class TableChildren:
         self._ended = ended
         self._queue: list[TableEntry] = []
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._taken = 0
         self._handles: dict[str, Handle] = {}
         self._untold: dict[str, list[tuple[str, tuple[Any, ...]]]] = {}
         self._telling = asyncio.Lock()
@@ -57,19 +60,24 @@ class TableChildren:
         self, parallel: int, describe: Callable[[TableEntry], TableRun], interrupted: Callable[[], bool]
     ) -> None:
         """Starts what is queued, `parallel` at once, until nothing is queued and nothing runs, or until interrupted,
-        which leaves running children alone. `describe` gives a child's input at its start."""
+        which leaves running children alone. `describe` gives a child's input at its start.
+
+        Small tables take a quarter of a place: they mostly wait for Temporal and for the servers' answers.
+        """
 
         def next_entry() -> TableEntry | None:
             """A table whose parking is still being recorded is not begun again before that is done."""
-            if self.paused or len(self._running) >= parallel:
+            if self.paused or self._taken >= PLACES * parallel:
                 return None
-            return next((entry for entry in self._queue if entry.table_id not in self._running), None)
+            entry = next((entry for entry in self._queue if entry.table_id not in self._running), None)
+            return entry if entry and self._taken + _places(entry) <= PLACES * parallel else None
 
         while self.busy and not interrupted():
             await workflow.wait_condition(lambda: bool(next_entry()) or not self.busy or interrupted())
             entry = next_entry()
             if entry is not None and not interrupted():
                 self._queue.remove(entry)
+                self._taken += _places(entry)
                 self._running[entry.table_id] = asyncio.create_task(self._run(entry, describe(entry)))
 
     def signal(self, name: str, *arguments: Any) -> Awaitable[object]:
@@ -101,6 +109,7 @@ class TableChildren:
             await self._ended(result)
         finally:
             del self._running[entry.table_id]
+            self._taken -= _places(entry)
 
     async def _result(self, entry: TableEntry, run: TableRun) -> TableResult:
         self._untold[entry.table_id] = []
@@ -145,3 +154,7 @@ class TableChildren:
             return TableResult(table_id=entry.table_id, status=TableStatus.CANCELLED, message="cancelled")
         message = "its workflow was cancelled from outside" if outcomes.cancelled(error) else outcomes.message(error)
         return TableResult(table_id=entry.table_id, status=TableStatus.FAILED, message=message)
+
+
+def _places(entry: TableEntry) -> int:
+    return 1 if entry.is_small else PLACES

@@ -46,7 +46,7 @@ from connectors.postgres.options import PostgresOptions
 from connectors.postgres.own_rows import own_rows
 from connectors.postgres.proof import PostgresProof
 from connectors.postgres.reader import check_query, open_reader
-from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session
+from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session, scan
 from connectors.postgres.snapshot import open_keeper
 from connectors.postgres.writer import PostgresWriter
 from core.errors import InvalidConfiguration
@@ -244,7 +244,7 @@ class Postgres(
         """See ProvesRows."""
         async with self._session() as connection:
             with translated(f"counting {table}"):
-                counted: int = await connection.fetchval(f"SELECT count(*) FROM {await own_rows(connection, table)}")
+                counted: int = (await scan(connection, f"SELECT count(*) FROM {await own_rows(connection, table)}"))[0]
             return counted
 
     async def digest_table(self, table: TableName, proof: DigestMethod) -> Digest:

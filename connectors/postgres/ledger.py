@@ -10,6 +10,7 @@ import asyncpg
 from connectors.base import LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef, LoadTarget
 from connectors.postgres.errors import translated
 from connectors.postgres.own_rows import own_rows
+from connectors.postgres.session import scan
 from connectors.postgres.sql import identifier, qualified
 from core.errors import Contended, Defect, InvalidConfiguration
 from core.schema import Digest, TableName
@@ -145,7 +146,7 @@ class Ledger:
         if replace:
             await _empty(connection, table)
             return 0
-        counted: int = await connection.fetchval(f"SELECT count(*) FROM {await own_rows(connection, table)}")
+        counted: int = (await scan(connection, f"SELECT count(*) FROM {await own_rows(connection, table)}"))[0]
         return counted
 
     async def _take_away(

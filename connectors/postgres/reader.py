@@ -16,7 +16,7 @@ from connectors.postgres.copying import copy_batches, copy_format
 from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.row_digests import count_hashes, digest_rows, find_examples
-from connectors.postgres.session import open_session
+from connectors.postgres.session import open_session, scan
 from connectors.postgres.snapshot import split_id
 from connectors.postgres.sql import identifier, literal, qualified
 from core.errors import InvalidConfiguration, SnapshotGone
@@ -96,8 +96,8 @@ class PostgresReader(RowReader):
         """All rows that the selection's predicate admits, through the table itself and not its ranges."""
         condition = f" WHERE {_predicate(selection.where)}" if selection.where else ""
         with translated(f"counting {selection.table.name}"):
-            counted: int = await self._connection.fetchval(f"SELECT count(*) FROM {_relation(selection)}{condition}")
-        return counted
+            found = await scan(self._connection, f"SELECT count(*) FROM {_relation(selection)}{condition}")
+        return int(found[0])
 
 
 async def check_query(connection: asyncpg.Connection[Any], selection: Selection, rows: AnyRange) -> None:

@@ -14,6 +14,7 @@ from connectors.arrow_text import CsvReader
 from connectors.contract import DigestMethod
 from connectors.postgres.copying import copy_batches
 from connectors.postgres.hashing import aggregate, in_server, readable, row_hash
+from connectors.postgres.session import scan
 from connectors.postgres.sql import identifier
 from core.schema import Digest
 from core.stopwatch import in_thread
@@ -30,8 +31,7 @@ async def digest_rows(
 ) -> Digest:
     """Number of rows and sum of their hashes."""
     if in_server(proof):
-        found = await connection.fetchrow(f"SELECT {aggregate(proof)} {from_clause}", *parameters)
-        return digest_of(found)
+        return digest_of(await scan(connection, f"SELECT {aggregate(proof)} {from_clause}", *parameters))
     total = Digest()
 
     async def add(batch: pa.RecordBatch) -> None:

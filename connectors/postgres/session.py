@@ -88,6 +88,14 @@ async def open_session(
         await asyncio.shield(_close(connection))
 
 
+async def scan(connection: asyncpg.Connection[Any], query: str, *parameters: Any) -> asyncpg.Record:
+    """The one row of a query over a whole table. `fetchrow` and `fetchval` ask for one row, and a portal that is not to
+    run to its end gets no parallel workers (PostgreSQL's source, execMain.c: ExecutePlan)."""
+    record: asyncpg.Record
+    [record] = await connection.fetch(query, *parameters)
+    return record
+
+
 def _keep_alive(connection: asyncpg.Connection[Any]) -> None:
     """The driver has no option for it (asyncpg 0.32) and shows its socket only by the transport it keeps."""
     transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined]
