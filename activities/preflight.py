@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.config_store.store import ConfigStore
     from core.route import TableRoute
 
-ACTIVITY_BYTES = 8 * 1024 * 1024
+ACTIVITY_BYTES = 64 * 1024 * 1024
 MOST_BATCHES_PER_ACTIVITY = 16
 MOST_TABLES = 2000
 """Temporal allows 2,000 pending children, and the job's history holds about 14 events for each table."""

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--measures", default=",".join(SCENARIO_NAMES), help="which, by commas (default: %(default)s)")
     parser.add_argument("--rows", default="1000000,6000000", help="sizes of lineitem; MariaDB's is the first")
     parser.add_argument("--memory-rows", default="1000000,6000000", help="sizes that memory is compared at")
-    parser.add_argument("--wide-rows", type=int, default=500_000, help="rows of the wide table")
+    parser.add_argument("--wide-rows", type=int, default=3_000_000, help="rows of the wide table")
     parser.add_argument("--slow-rows", type=int, default=400_000, help="rows of the slow source")
     parser.add_argument("--tables", type=int, default=1000, help="tables of the job of many")
     parser.add_argument("--runs", type=int, default=5, help="of Sterna and the limits (default %(default)s)")
