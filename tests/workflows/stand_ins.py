@@ -145,6 +145,7 @@ class StandIns:
                 for number in numbers
             ],
             seconds=0.25,
+            counted_rows=len(numbers) if given.count else None,
             spent={"source": 0.25, "queue": 0.5},
         )
 

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from core.job_spec import JobStatus
+from core.job_spec import JobOptions, JobStatus
 from core.models import PauseRequest, RetryRequest
 from tests.workflows.stand_ins import StandIns, beating_until_stopped, entry, refusal, until
 from workflows.migration_job import MigrationJob
@@ -256,3 +256,49 @@ async def _until_table(job: Any, position: int, status: str) -> None:
             if len(tables) > position and tables[position].status == status:
                 return
             await asyncio.sleep(0.05)
+
+
+async def test_small_tables_take_a_quarter_of_a_place_and_large_ones_a_whole_one(stand_ins: StandIns) -> None:
+    stand_ins.options = JobOptions(parallel_tables=1)
+    small = [entry(f"s{number}", batches=1, priority=1) for number in range(6)]
+    stand_ins.tables = [*small, entry("large", batches=2, priority=9)]
+    now: list[str] = []
+    most: list[list[str]] = []
+    door = Door()
+
+    async def note(given: Any) -> None:
+        now.append(given.route)
+        most.append(list(now))
+        await door(given)
+        now.remove(given.route)
+
+    stand_ins.hooks["begin_load"] = note
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await until(lambda: len(now) == 4)
+        await asyncio.sleep(0.5)
+        assert sorted(now) == ["s0", "s1", "s2", "s3"]
+        door.opened.set()
+        assert (await asyncio.wait_for(job.result(), SECONDS)).status == JobStatus.COMPLETED
+    assert [running for running in most if "large" in running] == [["large"]]
+
+
+async def test_the_snapshot_of_a_small_table_is_let_go_though_its_keys_take_long(stand_ins: StandIns) -> None:
+    stand_ins.tables = [entry(batches=1)]
+    door = stand_ins.hooks["finish_table"] = Door()
+    ended = asyncio.Event()
+
+    async def keep(given: Any) -> None:
+        try:
+            await beating_until_stopped(given)
+        finally:
+            ended.set()
+
+    stand_ins.hooks["keeping"] = keep
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        await asyncio.wait_for(ended.wait(), SECONDS)
+        assert not door.opened.is_set()
+        door.opened.set()
+        assert (await asyncio.wait_for(job.result(), SECONDS)).status == JobStatus.COMPLETED

@@ -223,3 +223,22 @@ async def test_no_stage_takes_more_batches_at_once_than_the_job_allows(stand_ins
     async with stand_ins.serving():
         await asyncio.wait_for((await start(stand_ins)).result(), SECONDS)
     assert most == 2
+
+
+async def test_a_small_table_is_counted_as_it_is_extracted_and_builds_nothing_where_there_is_nothing(
+    stand_ins: StandIns,
+) -> None:
+    small = entry(batches=3, batches_per_activity=3, builds_after_load=False)
+    async with stand_ins.serving():
+        result = await asyncio.wait_for((await start(stand_ins, entry=small)).result(), SECONDS)
+    assert (result.status, result.rows) == (TableStatus.COMPLETED, 3)
+    assert [given.count for given in stand_ins.of("extract_batches")] == [True]
+    assert stand_ins.of("validate_table")[0].counted_rows == 3
+    assert (stand_ins.of("count_source"), stand_ins.of("finish_table")) == ([], [])
+
+
+async def test_a_large_table_is_counted_once_and_by_itself(stand_ins: StandIns) -> None:
+    async with stand_ins.serving():
+        await asyncio.wait_for((await start(stand_ins)).result(), SECONDS)
+    assert not any(given.count for given in stand_ins.of("extract_batches"))
+    assert len(stand_ins.of("count_source")) == 1
