@@ -53,13 +53,13 @@ def main() -> None:
                     scenario.measure(servers)
                     report.add(scenario)
                     print(report.of(scenario), flush=True)
+                    if given.write:  # after each one: a run that is stopped keeps what it has measured
+                        write(report, (time.monotonic() - began) / 60)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     print(report.judgement())
     minutes = (time.monotonic() - began) / 60
     tell(f"done after {minutes:.0f} minutes")
-    if given.write:
-        write(report, minutes)
     if report.faults:
         sys.exit("\n".join(report.faults))
 
