@@ -120,7 +120,7 @@ class SnowflakeSession(SqlSession):
         self._schema = schema
         self._dialect = SnowflakeDialect()
         self._thread = DriverThread("snowflake", self._cancel_statements)
-        self._in_transaction = False
+        self._transaction: str | None = None
         self._executing = False
         self._cancelled = False
 
@@ -167,19 +167,32 @@ class SnowflakeSession(SqlSession):
         moment than its statements do. `name`: see `end_predecessor`."""
         if read_only:
             return
+        # Were it aborted, by a successor or for being idle, later statements would commit by themselves
+        await self.execute("ALTER SESSION SET AUTOCOMMIT = FALSE")
         await self.execute(f"BEGIN TRANSACTION NAME {transaction_name(name)}" if name else "BEGIN TRANSACTION")
-        self._in_transaction = True
+        self._transaction = await self._current_transaction()
 
     async def commit(self) -> None:
-        """See SqlSession."""
-        await self.execute("COMMIT")
-        self._in_transaction = False
+        """See SqlSession. Raises Contended where the transaction was aborted: COMMIT outside of one is no error, so who
+        must know reads afterwards what was committed."""
+        if await self._current_transaction() != self._transaction:
+            await self.rollback()
+            raise Contended("the transaction was aborted by another session")
+        await self._end("COMMIT")
 
     async def rollback(self) -> None:
         """See SqlSession."""
-        if self._in_transaction:
-            await self.execute("ROLLBACK")
-            self._in_transaction = False
+        if self._transaction is not None:
+            await self._end("ROLLBACK")
+
+    async def _end(self, statement: str) -> None:
+        await self.execute(statement)
+        self._transaction = None
+        await self.execute("ALTER SESSION SET AUTOCOMMIT = TRUE")
+
+    async def _current_transaction(self) -> str | None:
+        ((current,),) = await self.fetch("SELECT CURRENT_TRANSACTION()")
+        return str(current) if current else None
 
     async def hold_table(self, table: TableName, *, alone: bool) -> None:
         """See SqlSession. An UPDATE locks until the transaction ends: one at a time has the ledger."""

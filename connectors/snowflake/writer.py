@@ -130,6 +130,8 @@ class SnowflakeWriter(SqlWriter):
         if taken != entry.digest.rows:
             raise DataMismatch(f"{entry.digest.rows} rows were extracted, the destination took {taken}")
         await session.commit()
+        if await self._ledger.recorded(session, entry) is None:
+            raise Contended("another attempt at the batch has aborted this one's transaction as it was to commit")
         return Loaded(digest=entry.digest, repeated=False)
 
     async def _copy(self, target: LoadTarget, staged: str, *, again: bool = False) -> int:

@@ -15,6 +15,8 @@ import pytest
 
 from connectors.base import LoadRef
 from connectors.contract import Loaded
+from connectors.snowflake.options import SnowflakeOptions
+from connectors.snowflake.session import open_session
 from connectors.snowflake.writer import staged_name
 from core.errors import Contended, DataMismatch, DataRejected, Defect
 from tests.snowflake.loading import JOB, Loading, parts
@@ -54,6 +56,23 @@ async def attempts(loading: Loading) -> Loaded:
         with contextlib.suppress(Contended):
             return await loading.load(ROWS)
     return await loading.load(ROWS)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_an_aborted_transaction_commits_nothing_and_says_so(loading: Loading, before: bool) -> None:
+    options = SnowflakeOptions.model_validate(loading.server.options(loading.database))
+    insert = f'INSERT INTO "PUBLIC"."{loading.name.name}" VALUES (1)'
+    async with open_session(options, loading.server.credentials, "test", "testing") as session:
+        await session.begin(name="batch")
+        if not before:
+            await session.execute(insert)
+        async with open_session(options, loading.server.credentials, "test", "testing") as successor:
+            await successor.end_predecessor("batch")
+        if before:
+            await session.execute(insert)
+        with pytest.raises(Contended, match="aborted"):
+            await session.commit()
+    assert loading.rows() == 0
 
 
 async def test_batches_load_side_by_side(loading: Loading) -> None:

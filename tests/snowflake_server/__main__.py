@@ -51,6 +51,9 @@ SHOW = re.compile(r"SHOW\s+(?P<what>[A-Z ]+?)(?:\s+IN\s+(?P<scope>SCHEMA|TABLE)\
 LIST = re.compile(r"LIST\s+@~/?(?P<path>\S*)", re.IGNORECASE)
 REMOVE = re.compile(r"REMOVE\s+@~/(?P<path>\S+)", re.IGNORECASE)
 ABORT = re.compile(r"SELECT SYSTEM\$ABORT_TRANSACTION\((?P<id>\d+|\?)\)", re.IGNORECASE)
+CURRENT = re.compile(r"SELECT CURRENT_TRANSACTION\(\)", re.IGNORECASE)
+AUTOCOMMIT = re.compile(r"ALTER SESSION SET AUTOCOMMIT = (?P<on>TRUE|FALSE)", re.IGNORECASE)
+CHANGES = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|COPY)\b", re.IGNORECASE)
 CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_ALL_QUERIES\((?P<session>\d+)\)", re.IGNORECASE)
 COMMENT = re.compile(r"COMMENT ON (?P<kind>TABLE|COLUMN) .*", re.IGNORECASE | re.DOTALL)
 NANOSECONDS = {
@@ -88,6 +91,9 @@ class LocalCursor(FakeSnowflakeCursor):
         """Runs one statement."""
         token = getattr(self._conn, "sterna_token", "")
         transactions.touch(token, busy=True)
+        if CHANGES.match(command) and transactions.is_implicit(token):
+            self._of_transactions("BEGIN", None, token)
+            super().execute("BEGIN", server=True)
         try:
             answer = self._answered(command.strip().rstrip(";"), kwargs.get("binding_params") or params, token)
             if answer is None:
@@ -110,14 +116,7 @@ class LocalCursor(FakeSnowflakeCursor):
 
     def _answered(self, sql: str, params: Any, token: str) -> str | None:
         """SQL whose rows are the answer, for what fakesnow must not see."""
-        begin, show, removal = BEGIN.fullmatch(sql), SHOW.fullmatch(sql), REMOVE.fullmatch(sql)
-        abort, comment = ABORT.fullmatch(sql), COMMENT.fullmatch(sql)
-        if begin:
-            if not transactions.begin(begin["name"] or "", token, self._rolled_back):
-                raise driver.ProgrammingError(msg="Statement aborted: lock", errno=625, sqlstate="57014")
-            return "BEGIN"
-        if sql.upper() in ("COMMIT", "ROLLBACK"):
-            return self._ended(sql.upper(), token)
+        show, removal, comment = SHOW.fullmatch(sql), REMOVE.fullmatch(sql), COMMENT.fullmatch(sql)
         if show:
             return self._shown(show)
         if removal:
@@ -125,14 +124,29 @@ class LocalCursor(FakeSnowflakeCursor):
         listed = LIST.fullmatch(sql)
         if listed:
             return _select([{"name": str(file)} for file in self._staged(listed["path"])], ("name",))
-        if abort:
-            number = int(abort["id"] if abort["id"] != "?" else params[0])
-            return f"SELECT '{'aborted' if transactions.abort(number) else 'not found'}' AS status"
         if comment:
             self._commented(sql)
             return "SELECT 'ok' AS status"
         if sql.upper().startswith("ALTER TABLE"):
             return self._altered(sql)
+        return self._of_transactions(sql, params, token)
+
+    def _of_transactions(self, sql: str, params: Any, token: str) -> str | None:
+        begin, abort, autocommit = BEGIN.fullmatch(sql), ABORT.fullmatch(sql), AUTOCOMMIT.fullmatch(sql)
+        if begin:
+            if not transactions.begin(begin["name"] or "", token, self._rolled_back):
+                raise driver.ProgrammingError(msg="Statement aborted: lock", errno=625, sqlstate="57014")
+            return "BEGIN"
+        if sql.upper() in ("COMMIT", "ROLLBACK"):
+            return self._ended(sql.upper(), token)
+        if abort:
+            number = int(abort["id"] if abort["id"] != "?" else params[0])
+            return f"SELECT '{'aborted' if transactions.abort(number) else 'not found'}' AS status"
+        if autocommit:
+            transactions.set_autocommit(token, on=autocommit["on"].upper() == "TRUE")
+            return "SELECT 'ok' AS status"
+        if CURRENT.fullmatch(sql):
+            return f"SELECT '{transactions.number_of(token)}' AS current"
         return None
 
     def _ended(self, statement: str, token: str) -> str:

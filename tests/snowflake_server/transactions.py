@@ -33,7 +33,22 @@ class Transactions:
     def __init__(self) -> None:
         self._free = threading.Condition()
         self._numbers = itertools.count(1_700_000_000_000_000_000)
+        self._without_autocommit: set[str] = set()
         self.running: Transaction | None = None
+
+    def set_autocommit(self, session: str, *, on: bool) -> None:
+        """ALTER SESSION SET AUTOCOMMIT."""
+        (self._without_autocommit.discard if on else self._without_autocommit.add)(session)
+
+    def is_implicit(self, session: str) -> bool:
+        """Whether a statement that changes data begins a transaction by itself."""
+        return session in self._without_autocommit and not self.number_of(session)
+
+    def number_of(self, session: str) -> str:
+        """CURRENT_TRANSACTION(): '' outside of one."""
+        with self._free:
+            running = self.running
+            return str(running.id) if running is not None and running.session == session else ""
 
     def begin(self, name: str, session: str, abort: Callable[[], None]) -> bool:
         """Waits for its turn; False after LOCK_SECONDS."""
