@@ -97,7 +97,7 @@ class ExtractActivities:
         watch: Stopwatch,
     ) -> StagedBatch:
         selection, rows = self._routes.selection(route), route.plan.range_of(number)
-        reference = self._routes.staged(route, given.load, number, route.path)
+        reference = self._routes.staged(route, given.token, number, route.path)
         counted = 0
         with self._staging.writing(reference) as staged:
 

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from core.documents import progress_document
 from core.errors import NotFound
-from core.models import PreflightInput, StatusUpdate
+from core.models import PreflightInput, RunOutcome, StatusUpdate
 from core.progress import JobProgress
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ class StatusActivities:
             return None
 
     @activity.defn
-    async def record_outcome(self, given: JobProgress) -> None:
-        """Keeps the last progress as a document, for when Temporal has forgotten, and clears the run's staging."""
+    async def record_outcome(self, given: RunOutcome) -> None:
+        """Keeps the last progress as a document, for when Temporal has forgotten, and clears the run's staging. The
+        status comes last: who reads it finds nothing left of the run. Idempotent."""
+        last = given.progress
         self._documents.write(
-            progress_document(given.job_id, given.run),
-            given.model_dump_json(by_alias=True, indent=1),
+            progress_document(last.job_id, last.run),
+            last.model_dump_json(by_alias=True, indent=1),
         )
-        self._staging.clear(f"{given.job_id}/{given.run}")
+        self._staging.clear(f"{last.job_id}/{last.run}")
+        await self._store.record_status(given.update)

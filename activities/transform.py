@@ -46,15 +46,15 @@ class TransformActivities:
             change = self._row_changes.of(route, digests=given.digests)
             async with beating() as beat:
                 staged = [
-                    await self._transform_batch(route, given.load, batch, change, beat) for batch in given.batches
+                    await self._transform_batch(route, given.token, batch, change, beat) for batch in given.batches
                 ]
             seconds, spent = taken(watch)
         return StagedBatches(batches=staged, seconds=seconds, spent=spent)
 
     async def _transform_batch(
-        self, route: TableRoute, load: int, batch: StagedBatch, change: Change, beat: Beats
+        self, route: TableRoute, token: str, batch: StagedBatch, change: Change, beat: Beats
     ) -> StagedBatch:
-        reference = self._routes.staged(route, load, batch.number, "transformed")
+        reference = self._routes.staged(route, token, batch.number, "transformed")
         digest, changed = Digest(), Changed()
         with self._staging.writing(reference) as staged:
             async for rows in self._staging.read_batches(batch.staged, batch.bytes):

@@ -10,7 +10,7 @@ from pydantic import Field
 from core.base_model import Model, Request
 from core.changed_values import Changed
 from core.job_spec import JobOptions, JobSpec, JobStatus
-from core.progress import Snapshot, TableStatus
+from core.progress import JobProgress, Snapshot, TableStatus
 from core.route import Endpoint
 from core.schema import Digest
 from core.time_spent import TimeSpent
@@ -148,7 +148,8 @@ class ExtractInput(Model):
     """Consecutive batches to extract."""
 
     route: str
-    load: int
+    token: str
+    """Of the load they are read for."""
     span: BatchSpan
     snapshot: Snapshot | None
     digests: bool
@@ -180,7 +181,7 @@ class TransformInput(Model):
     """Staged batches to transform."""
 
     route: str
-    load: int
+    token: str
     batches: list[StagedBatch]
     digests: bool
 
@@ -305,6 +306,8 @@ class TableRun(Model):
     started_at: datetime | None = None
     timings: TimeSpent = Field(default_factory=dict)
     """Summed over batches and copies."""
+    seconds_per_batch: dict[str, float] = Field(default_factory=dict)
+    """Inside the last activity of each stage."""
 
 
 class TableResult(Model):
@@ -335,6 +338,13 @@ class StatusUpdate(Model):
     status: JobStatus
     attention: str | None = None
     certificate: str | None = None
+
+
+class RunOutcome(Model):
+    """How a run ended: its last words, and the status that everybody sees from then on."""
+
+    progress: JobProgress
+    update: StatusUpdate
 
 
 class CertificateInput(Model):

@@ -30,8 +30,8 @@ class BoundedWindow:
         task.add_done_callback(self._finish)
 
     async def drain(self) -> None:
-        """Waits until nothing runs. Raises the first failure."""
-        await workflow.wait_condition(lambda: not self._tasks)
+        """Waits until nothing runs. Raises the first failure at once: others may wait for what has failed."""
+        await workflow.wait_condition(lambda: not self._tasks or self._failure is not None)
         self._raise_failure()
 
     async def abandon(self) -> None:

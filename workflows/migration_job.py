@@ -125,12 +125,12 @@ class MigrationJob:
     @workflow.signal
     async def table_source_read(self, table_id: str) -> None:
         """A table needs the snapshot no more; after the last one the source is free of it."""
-        await self._end_reading(table_id)
+        self._end_reading(table_id)
 
-    async def _end_reading(self, table_id: str) -> None:
+    def _end_reading(self, table_id: str) -> None:
         self._unread.discard(table_id)
         if not self._unread:
-            await self._snapshot.release()
+            self._snapshot.let_go()
 
     @workflow.update
     def retry_tables(self, request: RetryRequest) -> list[str]:
@@ -161,8 +161,7 @@ class MigrationJob:
             return status
 
     async def _migrate(self) -> JobStatus:
-        await self._record()
-        await self._check_connections()
+        await asyncio.gather(self._record(), self._check_connections())
         await self._survey_tables(None)
         await self._leave_out_done_tables()
         while True:
@@ -314,12 +313,8 @@ class MigrationJob:
             )
         await self._snapshot.release()
         self._show("")
-        last_words = self._report.progress().model_copy(update={"status": status})
-        await workflow.execute_activity_method(
-            StatusActivities.record_outcome, last_words, **control("keep the outcome, clear staging")
-        )
+        await self._status.close(self._report, status)
         self._report.status = status
-        await self._record()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _until_it_works(self, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
@@ -365,7 +360,7 @@ class MigrationJob:
             self._loaded.add(result.table_id)
         self._report.end(result.model_copy(update={"state": None}))
         if result.state is None or result.state.source_read:
-            await self._end_reading(result.table_id)
+            self._end_reading(result.table_id)
         workflow.set_current_details(self._report.describe())
         if result.status == TableStatus.PARKED:
             await self._record()

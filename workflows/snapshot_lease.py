@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -21,7 +23,7 @@ class SnapshotLease:
         self.history: list[Snapshot] = []
         self._keeper: workflow.ActivityHandle[None] | None = None
         self._earlier_epochs = 0
-        self._ending = 0
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def held(self) -> bool:
@@ -58,18 +60,21 @@ class SnapshotLease:
 
     async def release(self) -> None:
         """Ends the keeper's session, where there is one, and returns when it is gone, whoever asked for its end."""
-        if self._keeper is not None:
-            keeper, self._keeper = self._keeper, None
-            await self._end(keeper)
+        self.let_go()
         await workflow.wait_condition(lambda: not self._ending)
 
+    def let_go(self) -> None:
+        """Asks the keeper to end its session, where there is one, and does not wait for that."""
+        if self._keeper is not None:
+            keeper, self._keeper = self._keeper, None
+            ending = asyncio.create_task(self._end(keeper))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
     async def _end(self, keeper: workflow.ActivityHandle[None]) -> None:
-        self._ending += 1
         keeper.cancel()
         try:
             await keeper
         except ActivityError as error:
             if not outcomes.cancelled(error):
                 workflow.logger.warning("the snapshot's keeper had failed: %s", outcomes.message(error))
-        finally:
-            self._ending -= 1

@@ -8,7 +8,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.status import StatusActivities
-    from core.models import JobRun, StatusUpdate
+    from core.job_spec import JobStatus
+    from core.models import JobRun, RunOutcome, StatusUpdate
     from workflows.activity_options import control
     from workflows.job_report import JobReport
     from workflows.search_attributes import STATUS
@@ -25,14 +26,7 @@ class StatusRecord:
     async def write(self, report: JobReport) -> None:
         """Writes the status as it stands when its turn comes: what is written last is what is true."""
         async with self._turn:
-            update = StatusUpdate(
-                job_id=self._run.job_id,
-                run=self._run.run,
-                workflow_run_id=workflow.info().run_id,
-                status=report.status,
-                attention=report.attention,
-                certificate=report.certificate,
-            )
+            update = self._update(report)
             if update == self._written:
                 return
             workflow.upsert_search_attributes([STATUS.value_set(update.status.value)])
@@ -40,3 +34,28 @@ class StatusRecord:
                 StatusActivities.record_status, update, **control(f"record status {update.status.value}")
             )
             self._written = update
+
+    async def close(self, report: JobReport, status: JobStatus) -> None:
+        """Keeps the last words of the run, clears what it staged, and then writes the status that ends it."""
+        async with self._turn:
+            ended = {"status": status}
+            outcome = RunOutcome(
+                progress=report.progress().model_copy(update=ended),
+                update=self._update(report).model_copy(update=ended),
+            )
+            workflow.upsert_search_attributes([STATUS.value_set(status.value)])
+            await workflow.execute_activity_method(
+                StatusActivities.record_outcome,
+                outcome,
+                **control("keep the outcome, clear staging, record the status"),
+            )
+
+    def _update(self, report: JobReport) -> StatusUpdate:
+        return StatusUpdate(
+            job_id=self._run.job_id,
+            run=self._run.run,
+            workflow_run_id=workflow.info().run_id,
+            status=report.status,
+            attention=report.attention,
+            certificate=report.certificate,
+        )

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
+    from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
     from workflows.table_report import describe, estimate
 
@@ -118,7 +119,8 @@ class TableMigration:
         """All rows of one moment into one load; starts over where the moment is lost."""
         window = BoundedWindow(BATCHES_IN_FLIGHT * self.state.options.parallel_batches)
         try:
-            await self._begin_load()
+            if self.state.load is None:
+                await window.submit(self._begin_load())
             await self._move_batches(window)
             self.state.source_read = True
         except SnapshotReplaced:
@@ -150,11 +152,8 @@ class TableMigration:
         await self._begin_again()
 
     async def _begin_load(self) -> None:
-        if self.state.load is not None:
-            return
-        self._show("beginning the load")
-        token = f"{self.state.generation}.{self._epoch}"
-        given = LoadStart(route=self.state.entry.route, token=token)
+        """Beside the first extracts; the first load waits for it."""
+        given = LoadStart(route=self.state.entry.route, token=self._token)
         options = self._work("load", f"begin the load of {self.state.entry.name}")
         self.state.load = await self._perform(
             "begin", lambda: workflow.start_activity_method(LoadActivities.begin_load, given, **options)
@@ -182,7 +181,12 @@ class TableMigration:
             return self._left_over.pop(0)
         if state.next_batch >= state.entry.batches:
             return None
-        count = min(state.entry.batches_per_activity, state.entry.batches - state.next_batch)
+        count = batches_to_take(
+            state.entry.batches_per_activity,
+            state.entry.batches - state.next_batch,
+            state.options.parallel_batches,
+            max(state.seconds_per_batch.values(), default=0.0),
+        )
         span = BatchSpan(first=state.next_batch, count=count)
         state.next_batch += count
         state.unfinished.append(span)
@@ -196,6 +200,7 @@ class TableMigration:
                 if self.state.entry.arrow:
                     async with self._stages["transform"]:
                         staged = await self._transform(span, staged)
+                await workflow.wait_condition(lambda: self.state.load is not None)
                 async with self._stages["load"]:
                     await self._load(span, staged)
                 return
@@ -206,7 +211,7 @@ class TableMigration:
     async def _extract(self, span: BatchSpan) -> StagedBatches:
         given = ExtractInput(
             route=self.state.entry.route,
-            load=self._load_number,
+            token=self._token,
             span=span,
             snapshot=self.state.snapshot,
             digests=self.state.options.validation == "checksum",
@@ -216,6 +221,7 @@ class TableMigration:
         staged = await self._perform(
             "extract", lambda: workflow.start_activity_method(ExtractActivities.extract_batches, given, **options)
         )
+        self._note_pace("extract", staged.seconds, span)
         if staged.counted_rows is not None:
             self.state.counted_rows = staged.counted_rows
         return staged
@@ -223,7 +229,7 @@ class TableMigration:
     async def _transform(self, span: BatchSpan, staged: StagedBatches) -> StagedBatches:
         given = TransformInput(
             route=self.state.entry.route,
-            load=self._load_number,
+            token=self._token,
             batches=staged.batches,
             digests=self.state.options.validation == "checksum",
         )
@@ -239,6 +245,7 @@ class TableMigration:
         loaded = await self._perform(
             "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
         )
+        self._note_pace("load", loaded.seconds, span)
         self.state.extracted += loaded.digest
         self.state.changed = add_changed(self.state.changed, loaded.changed)
         self.state.bytes_done += loaded.bytes
@@ -337,9 +344,17 @@ class TableMigration:
             finished_at=workflow.now(),
         )
 
+    def _note_pace(self, stage: str, seconds: float, span: BatchSpan) -> None:
+        self.state.seconds_per_batch[stage] = seconds / span.count
+
     @property
     def _epoch(self) -> int:
         return self.state.snapshot.epoch if self.state.snapshot else 0
+
+    @property
+    def _token(self) -> str:
+        """Names the load before the destination has numbered it."""
+        return f"{self.state.generation}.{self._epoch}"
 
     @property
     def _counts(self) -> bool:

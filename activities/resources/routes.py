@@ -44,9 +44,10 @@ class Routes:
         """Below it lie all documents of one table of one run."""
         return table_folder(route.job_id, route.run, route.table_id)
 
-    def staged(self, route: TableRoute, load: int, number: int, stage: str) -> str:
-        """The deterministic name of a staged batch."""
-        return f"{self.staging_folder(route)}/{load}/{number:08d}.{stage}"
+    def staged(self, route: TableRoute, token: str, number: int, stage: str) -> str:
+        """The deterministic name of a batch that is staged for the load of this token, whose number need not be known
+        yet."""
+        return f"{self.staging_folder(route)}/{token}/{number:08d}.{stage}"
 
     def staging_folder(self, route: TableRoute) -> str:
         """Below it lies all that is staged for one table of one run."""

@@ -45,5 +45,5 @@ async def test_rows_that_get_lost_or_doubled_in_a_transformation_are_noticed(row
     batch = StagedBatch(number=0, staged="1/0.arrow", digest=Digest(rows=3), bytes=staged.bytes)
     with pytest.raises(Defect, match=f"3 rows went into the transformations of 1/0.transformed, {rows} came out"):
         await ActivityEnvironment().run(
-            transform.transform_batches, TransformInput(route="r", load=1, batches=[batch], digests=True)
+            transform.transform_batches, TransformInput(route="r", token="t", batches=[batch], digests=True)
         )

@@ -125,7 +125,7 @@ class JobInProcess:
             extract.extract_batches,
             ExtractInput(
                 route=reference,
-                load=begun.load,
+                token="token",
                 span=BatchSpan(first=0, count=route.plan.batches),
                 snapshot=None,
                 digests=True,
@@ -134,7 +134,7 @@ class JobInProcess:
         if route.path == "arrow":
             staged = await self._activity.run(
                 transform.transform_batches,
-                TransformInput(route=reference, load=begun.load, batches=staged.batches, digests=True),
+                TransformInput(route=reference, token="token", batches=staged.batches, digests=True),
             )
         loaded = await self._activity.run(
             load.load_batches, LoadInput(route=reference, load=begun.load, batches=staged.batches)

@@ -31,6 +31,7 @@ from core.models import (
     PreflightInput,
     PreparedTables,
     RoutesInput,
+    RunOutcome,
     SnapshotInput,
     StagedBatch,
     StagedBatches,
@@ -184,7 +185,7 @@ class StandIns:
         await self._called(given)
 
     @activity.defn
-    async def record_outcome(self, given: JobProgress) -> None:
+    async def record_outcome(self, given: RunOutcome) -> None:
         await self._called(given)
 
     @asynccontextmanager

@@ -28,7 +28,8 @@ class Door:
 
 
 def statuses(stand_ins: StandIns) -> list[JobStatus]:
-    return [update.status for update in stand_ins.of("record_status")]
+    ended = [outcome.update for outcome in stand_ins.of("record_outcome")]
+    return [update.status for update in [*stand_ins.of("record_status"), *ended]]
 
 
 async def test_a_job_runs_to_its_certificate(stand_ins: StandIns) -> None:

@@ -91,7 +91,7 @@ async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(sta
     assert (result.status, result.rows, result.copies) == (TableStatus.COMPLETED, 6, 2)
     anew = [given for given in stand_ins.of("extract_batches") if given.snapshot.epoch == 2]
     assert sorted(given.span.first for given in anew) == list(range(6))
-    assert {given.load for given in anew} == {2}
+    assert {given.token for given in anew} == {stand_ins.of("begin_load")[-1].token} == {"g.2"}
     assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 6}}
 
 
@@ -207,6 +207,36 @@ async def test_batches_are_extracted_while_others_are_loaded_but_not_too_far_ahe
         held.set()
         result = await asyncio.wait_for(table.result(), SECONDS)
     assert (result.status, result.rows) == (TableStatus.COMPLETED, 6)
+
+
+async def test_rows_are_extracted_while_the_load_begins_and_loaded_only_after(stand_ins: StandIns) -> None:
+    begun = asyncio.Event()
+
+    async def hold(given: Any) -> None:
+        await begun.wait()
+
+    stand_ins.hooks["begin_load"] = hold
+    async with stand_ins.serving():
+        table = await start(stand_ins)
+        await until(lambda: len(extracted(stand_ins)) >= 2)
+        await asyncio.sleep(0.3)
+        assert stand_ins.of("load_batches") == []
+        begun.set()
+        result = await asyncio.wait_for(table.result(), SECONDS)
+    assert (result.status, result.rows) == (TableStatus.COMPLETED, 6)
+
+
+async def test_a_load_that_cannot_begin_parks_the_table_though_batches_wait_for_it(stand_ins: StandIns) -> None:
+    async def refuse(given: Any) -> None:
+        await until(lambda: len(extracted(stand_ins)) >= 2)
+        raise refusal("AccessDenied")
+
+    stand_ins.hooks["begin_load"] = refuse
+    async with stand_ins.serving():
+        result = await asyncio.wait_for((await start(stand_ins, entry=entry(batches=2))).result(), SECONDS)
+    assert result.status == TableStatus.PARKED
+    assert result.state is not None
+    assert [span.first for span in result.state.unfinished] == [0, 1]
 
 
 async def test_no_stage_takes_more_batches_at_once_than_the_job_allows(stand_ins: StandIns) -> None:
