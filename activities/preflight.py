@@ -82,7 +82,7 @@ class PreflightActivities:
     def _entry(self, route: TableRoute, priority: int, parallel: int) -> TableEntry:
         batches = route.plan.batches
         batch_bytes = max(1, route.source_schema.estimated_bytes // batches)
-        wanted = min(ACTIVITY_BYTES // batch_bytes, batches // parallel, MOST_BATCHES_PER_ACTIVITY)
+        wanted = min(ACTIVITY_BYTES // batch_bytes, batches // (2 * parallel), MOST_BATCHES_PER_ACTIVITY)
         return TableEntry(
             table_id=route.table_id,
             name=_named(route),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from activities.resources.survey import AUTO_BATCH_BYTES
+from activities.resources.survey import LARGEST_BATCH_BYTES
 from connectors.arrow_text import text_schema
 from connectors.conformance.copying import Row, Sent
 from core.value_type import ValueType
@@ -75,6 +75,6 @@ def parts_of(rows: Sequence[Row]) -> list[pa.RecordBatch]:
 def batches_of(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """Cut as the planner cuts a table of that many bytes."""
     size = sum(len(text) for row in rows for text in row if text is not None)
-    count = -(-size // AUTO_BATCH_BYTES)
+    count = -(-size // LARGEST_BATCH_BYTES)
     width = -(-len(rows) // count)
     return (rows[start : start + width] for start in range(0, len(rows), width))

@@ -25,7 +25,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from activities.resources.staging import LocalStaging
-from activities.resources.survey import AUTO_BATCH_BYTES
+from activities.resources.survey import LARGEST_BATCH_BYTES
 from bench.bulk_rows import COLUMNS, KEY, batches_of, make_rows, parts_of, write_csv
 from bench.own_tools import OWN_TOOLS, OwnTool
 from bench.stopwatch import Taken, stopwatch
@@ -133,7 +133,7 @@ class Comparison:
     async def _extract(self, source: Destination, path: str) -> list[StagedBatch]:
         reader = capability(source.connector, ReadsRows)
         table = (await reader.describe_tables([source.table]))[source.table]
-        plan = await reader.plan_ranges(table, batch_rows=None, batch_bytes=AUTO_BATCH_BYTES, stable_pages=True)
+        plan = await reader.plan_ranges(table, batch_rows=None, batch_bytes=LARGEST_BATCH_BYTES, stable_pages=True)
         selection = Selection(
             table,
             [column.name for column in table.columns],
@@ -237,7 +237,7 @@ def compare(make: type[OwnTool], rows: int, runs: int) -> Comparison:
 
 def _settings(rows: int, runs: int) -> str:
     return (
-        f"{rows:,} rows of {len(COLUMNS)} columns, batches of {AUTO_BATCH_BYTES // 1024**2} MB, one stream, medians of "
+        f"{rows:,} rows of {len(COLUMNS)} columns, batches of {LARGEST_BATCH_BYTES >> 20} MB, one stream, medians of "
         f"{runs} interleaved runs; {os.cpu_count()} processors shared by client and server, load before the first "
         f"run {os.getloadavg()[0]:.1f}; every server as its own settings are but for memory, commits flushed to disk"
     )

@@ -19,7 +19,10 @@ from core.models import ParkedTable
 from core.route import Endpoint, TableRoute
 from core.schema import NotCarried, TableName, TableSchema
 
-AUTO_BATCH_BYTES = 32 * 1024 * 1024
+LARGEST_BATCH_BYTES = 32 * 1024 * 1024
+SMALLEST_BATCH_BYTES = 16 * 1024 * 1024
+ROUNDING_BYTES = 64 * 1024
+"""Batches end with pages: without it the last one would hold a few that are left over."""
 """One batch costs about 40 ms of CPU in Temporal and SDK: tens of megabytes make that negligible."""
 PLANS_AT_ONCE = 4
 
@@ -184,7 +187,7 @@ class Survey:
         plan = await reader.plan_ranges(
             draft.table.source,
             batch_rows=draft.table.spec.batch_size,
-            batch_bytes=AUTO_BATCH_BYTES,
+            batch_bytes=_batch_bytes(draft.table.source.estimated_bytes, job.options.parallel_batches),
             stable_pages=job.options.consistency == "snapshot" and planner.exports_snapshot,
         )
         route = planner.route(draft, plan, drafts)
@@ -197,3 +200,9 @@ class Survey:
         )
         await reader.check_selection(selection)
         return route
+
+
+def _batch_bytes(table_bytes: int, parallel: int) -> int:
+    """So that a table of middling size has twice as many batches as go at once: the first are loaded while the others
+    are read, and none is left over at the end."""
+    return min(max(table_bytes // (2 * parallel) + ROUNDING_BYTES, SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)

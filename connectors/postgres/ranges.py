@@ -51,7 +51,7 @@ async def plan_ranges(
             return await _plan_keys(connection, table, column, tree, batch_rows, batch_bytes)
     if not pageable:
         return _whole("whole table: a partition is a foreign table")
-    return _whole("whole table: no snapshot is held and there is no single integer key")
+    return _whole("whole table: no snapshot is held and no key begins with an integer")
 
 
 def _whole(method: str) -> RangePlan:
@@ -101,12 +101,13 @@ def page_segment(leaf: Leaf, rows: int, page_bytes: int, batch_rows: int | None,
 
 
 def _integer_key(table: TableSchema) -> str | None:
-    """A column with an index that begins with it, has every row, and gives each a different integer."""
+    """A column with an index that begins with it, has every row, and gives each an integer; rather one that is a key by
+    itself."""
     keys: list[Sequence[str]] = [table.primary_key.columns] if table.primary_key is not None else []
     keys += [key.columns for key in table.unique_keys]
     keys += [index.columns for index in table.indexes if index.unique and not index.partial]
-    for columns in keys:
-        column = table.column(columns[0]) if len(columns) == 1 else None
+    for columns in sorted(keys, key=lambda columns: len(columns) > 1):
+        column = table.column(columns[0])
         if column is not None and not column.nullable and column.base_type in INTEGER_TYPES:
             return column.name
     return None

@@ -129,7 +129,7 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
         """By the range key, whose ends are read from its index; the whole table where there is none."""
         key = self.range_key(table)
         if key is None:
-            return ranges.whole_table("whole table: there is no single integer key")
+            return ranges.whole_table("whole table: no key begins with an integer")
         with doing(f"planning {table.name}"):
             async with self._reading("planning") as session:
                 return await ranges.plan_key_ranges(

@@ -23,8 +23,8 @@ async def plan_key_ranges(
     batch_rows: int | None,
     batch_bytes: int,
 ) -> RangePlan:
-    """Equal widths of `key`, which has an index and gives every row an integer. `batch_rows` is met on average; None:
-    batches of about `batch_bytes` by the catalog's estimates."""
+    """Equal widths of `key`, which has an index and gives every row an integer, be it to several the same. `batch_rows`
+    is met on average; None: batches of about `batch_bytes` by the catalog's estimates."""
     ends = []
     for end in ("min", "max"):  # one query each: SQLite and others take one end from the index, but not both
         found = await session.fetch(f"SELECT {end}({dialect.reference(key)}) FROM {dialect.qualified(table.name)}")
@@ -33,14 +33,13 @@ async def plan_key_ranges(
     if low is None or high is None:
         return whole_table("whole table: it is empty, or its key holds no integers")
     span = high - low + 1
-    if table.estimated_rows > 0:
-        rows = min(table.estimated_rows, span)
+    rows = table.estimated_rows
+    if rows > 0:
         rows_per_batch = batch_rows or max(1, int(batch_bytes / max(table.estimated_bytes / rows, 1)))
     else:  # nobody has counted: keys may be dense
         rows_per_batch = batch_rows or max(1, batch_bytes // UNKNOWN_ROW_BYTES)
         rows = min(span, rows_per_batch * UNKNOWN_BATCHES)
-    width = max(1, -(-span * rows_per_batch // rows))
-    segment = KeySegment(column=key, low=low, high=high, width=width)
+    segment = KeySegment(column=key, low=low, high=high, width=max(1, -(-span * rows_per_batch // rows)))
     return RangePlan(segments=[segment], method=f"key ranges on {key}")
 
 
@@ -50,12 +49,12 @@ def whole_table(method: str) -> RangePlan:
 
 
 def integer_key(table: TableSchema) -> str | None:
-    """A column that has an index of its own, and in every row another integer."""
+    """A column that begins a key and has an integer in every row; rather one that is a key by itself."""
     keys: list[Sequence[str]] = [table.primary_key.columns] if table.primary_key is not None else []
     keys += [key.columns for key in table.unique_keys]
     keys += [index.columns for index in table.indexes if index.unique and not index.partial and not index.expression]
-    for columns in keys:
-        column = table.column(columns[0]) if len(columns) == 1 else None
+    for columns in sorted(keys, key=lambda columns: len(columns) > 1):
+        column = table.column(columns[0])
         if column is not None and not column.nullable and _counts(column):
             return column.name
     return None

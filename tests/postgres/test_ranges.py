@@ -179,9 +179,6 @@ async def test_keys_are_used_where_pages_do_not_stay(database: Planned, key: str
         "INSERT INTO t SELECT n * 10 - 5000, 1 FROM generate_series(1, 1000) AS n; ANALYZE t"
     )
     plan = await database.plan("t", rows=50, stable_pages=False)
-    if "other" in key:
-        assert (plan.method.split(":")[0], plan.batches) == ("whole table", 1)
-        return
     assert plan.method == "key ranges on id"
     batches = database.batches("t", plan)
     assert covers_once(batches, [n * 10 - 5000 for n in range(1, 1001)])

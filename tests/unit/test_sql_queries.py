@@ -90,13 +90,15 @@ def test_unknown_columns_are_named() -> None:
     ("keys", "found"),
     [
         ({"primary_key": _key("id")}, "id"),
-        ({"primary_key": _key("id", "number")}, None),
+        ({"primary_key": _key("id", "number")}, "id"),
+        ({"primary_key": _key("id", "number"), "unique_keys": [_key("number")]}, "number"),
+        ({"primary_key": _key("maybe", "id")}, None),
         ({"primary_key": _key("sum"), "unique_keys": [_key("maybe"), _key("number")]}, "number"),
         ({"unique_keys": [_key("maybe")]}, None),
         ({}, None),
     ],
 )
-def test_the_range_key_is_one_integer_in_every_row(keys: dict[str, Any], found: str | None) -> None:
+def test_the_range_key_begins_a_key_and_has_an_integer_in_every_row(keys: dict[str, Any], found: str | None) -> None:
     assert integer_key(_table(**keys)) == found
 
 
@@ -107,6 +109,7 @@ def test_the_range_key_is_one_integer_in_every_row(keys: dict[str, Any], found: 
         (1, 10**12, 1000, 100, 10),
         (-(2**63), 2**64 - 1, 1000, 100, 10),
         (5, 5, 10_000, 1, 1),
+        (1, 1000, 4000, 100, 40),  # several rows have the same one
         (1, 1000, 0, 100, 10),
         (1, 10**12, 0, 100, 1000),
         (Decimal(7), Decimal(9), 3, 1, 3),
