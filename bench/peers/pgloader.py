@@ -7,7 +7,7 @@ from bench.lineitem_copy import Copying, Peer
 from bench.peers.environment import LONGEST_RUN_SECONDS, installed, scratch
 from bench.programs import run_programs
 
-OPTIONS = "workers = 2, concurrency = 1, batch rows = 25000, prefetch rows = 25000"
+OPTIONS = "workers = 2, concurrency = 1, batch rows = 10000, prefetch rows = 10000"
 """Its default of 100,000 rows ahead exhausts the heap of 1 GB that Debian builds it with."""
 
 

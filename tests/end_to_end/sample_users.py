@@ -11,7 +11,7 @@ from typing import Any
 import oracledb
 import psycopg
 
-ROWS = 8_000
+ROWS = 4_000
 """The wire server takes a second of CPU for about 200 of these rows, counting all that is done with them."""
 SOURCE = """
 CREATE TABLE public.users (

@@ -29,8 +29,8 @@ from tests.end_to_end.engines import (
 )
 from tests.end_to_end.observation import in_flight, open_client, staged
 
-ROWS = 12_000
-PARALLEL = 40
+ROWS = 6_000
+PARALLEL = 20
 """So many that an activity takes few batches, and the kill finds one in hand."""
 BATCH_ROWS = 150
 PAIRS = (
