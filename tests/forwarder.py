@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import ssl
 import threading
+from collections.abc import Coroutine
 from types import TracebackType
+from typing import Any
 
 PIECE = 1 << 16
 
@@ -39,6 +41,16 @@ class Forwarder:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._end_loop()
 
+    def pumps(
+        self,
+        reader: asyncio.StreamReader,
+        onward: asyncio.StreamWriter,
+        there: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
+        """What carries one connection's bytes to the server and back; it ends with the first of the two."""
+        return _pump(reader, onward), _pump(there, writer)
+
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -63,7 +75,7 @@ class Forwarder:
         try:
             there, onward = await asyncio.open_connection("127.0.0.1", self._target)
             try:
-                both = [asyncio.create_task(_pump(reader, onward)), asyncio.create_task(_pump(there, writer))]
+                both = [asyncio.create_task(pump) for pump in self.pumps(reader, onward, there, writer)]
                 try:
                     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
                 finally:

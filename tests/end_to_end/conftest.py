@@ -17,6 +17,7 @@ from api.job_progress import NOBODY_ANSWERS
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.stack import LocalStack
 from tests.conftest import NewDatabase, connect
+from tests.end_to_end.engine_places import engine as engine
 
 FINAL = ("COMPLETED", "FAILED", "CANCELLED")
 
