@@ -18,7 +18,7 @@ SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.
 # Peers that come from Debian; those from PyPI get virtual environments under var/bench/.
 PEERS := pgloader pgcopydb
 
-.PHONY: help setup servers demo up check test conformance bench format requirements clean
+.PHONY: help setup servers demo up check test chaos conformance bench format requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ servers: ## install the database servers that tests start, where they are missin
 
 test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(PARALLEL) --ignore=tests/unit
+
+chaos: $(INSTALLED) ## break everything on purpose for MINUTES=15, and judge every job (SEED=n repeats)
+	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 conformance: $(INSTALLED) servers ## the conformance suite of one connector (CONNECTOR=mysql), of all without
 	$(PARALLEL) tests/conformance/test_suite.py $(if $(CONNECTOR),-k $(CONNECTOR))

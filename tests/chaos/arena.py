@@ -1,0 +1,209 @@
+"""Everything that faults strike: a stack, two database servers behind proxies, and jobs whose outcome is known."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.stack import LocalStack
+from tests.chaos.cutting_proxy import CuttingProxy, commits_in_postgres
+from tests.conftest import connect
+from tests.end_to_end.conftest import Jobs
+from tests.end_to_end.observation import in_flight, open_client
+
+STAGES = ("control", "extract", "transform", "load", "load", "validate")
+STAGING_MEGABYTES = 64
+SOURCE = """
+CREATE TABLE public.items (id bigint PRIMARY KEY, word text NOT NULL, amount numeric(12,2), made timestamptz);
+CREATE TABLE public.notes (number int NOT NULL, note text, weight float8);
+INSERT INTO public.items
+  SELECT i, md5((i * {seed})::text), i * {seed} % 100000 / 7.0, timestamptz 'epoch' + i * interval '1 s'
+  FROM generate_series(1::bigint, {rows}) AS i;
+INSERT INTO public.notes SELECT i % 500, repeat('x', i % 40) || i % 97, i / 3.0 FROM generate_series(1, {rows}) AS i;
+ANALYZE;
+"""
+DESTINATION = """
+CREATE TABLE public.items (id bigint, word text NOT NULL, amount numeric(12,2), made timestamptz);
+CREATE TABLE public.remarks (number int NOT NULL, remark text, weight float8);
+CREATE SCHEMA chaos;
+CREATE TABLE chaos.armed (sqlstate text NOT NULL);
+CREATE SEQUENCE chaos.raised;
+CREATE FUNCTION chaos.disturb() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE wanted text; number bigint;
+BEGIN
+  PERFORM pg_sleep({brake});
+  SELECT sqlstate INTO wanted FROM chaos.armed;
+  IF FOUND THEN
+    number := nextval('chaos.raised');
+    RAISE EXCEPTION 'planted fault' USING ERRCODE = wanted;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER disturb AFTER INSERT ON public.items FOR EACH STATEMENT EXECUTE FUNCTION chaos.disturb();
+CREATE TRIGGER disturb AFTER INSERT ON public.remarks FOR EACH STATEMENT EXECUTE FUNCTION chaos.disturb();
+"""
+COMPARED = {
+    "public.items": (
+        "SELECT id, word, amount, made FROM public.items",
+        "SELECT id, word, amount, made FROM public.items",
+    ),
+    "public.notes": (
+        "SELECT number, upper(note) AS remark, weight FROM public.notes",
+        "SELECT number, remark, weight FROM public.remarks",
+    ),
+}
+"""By source table: what must come, and where it is looked for."""
+BRAKE_SECONDS = 0.15
+SLOW_READING = "(SELECT pg_catalog.pg_sleep(0.2)::text) IS NOT NULL"
+
+
+class Arena:
+    """Servers and stack, for as long as the block lasts. `environment` goes to the workers."""
+
+    def __init__(self, folder: Path, seed: int, *, environment: Mapping[str, str] | None = None) -> None:
+        self.chance = random.Random(seed)
+        self.rows = 0
+        self.source = PostgresServer(folder / "source")
+        self.destination = PostgresServer(folder / "destination")
+        self.to_source = CuttingProxy(self.source.port, commits_in_postgres, cut_anywhere=self._cuts_source)
+        self.to_destination = CuttingProxy(
+            self.destination.port,
+            commits_in_postgres,
+            cut_commit=self._cuts_commit,
+            cut_anywhere=self._cuts_destination,
+        )
+        self.stack = LocalStack(folder / "stack", stages=STAGES, restart_dead=False, environment=environment)
+        self.armed = {"source": 0, "destination": 0, "commit": 0}
+        """Cuts that the proxies still owe."""
+        self.small_staging = False
+        self.jobs: Jobs
+
+    def __enter__(self) -> Arena:
+        self.source.start()
+        self.destination.start()
+        self.to_source.__enter__()
+        self.to_destination.__enter__()
+        self.small_staging = _mount(self.stack.staging)
+        self.stack.start()
+        self.jobs = Jobs(self.stack)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stack.stop()
+        if self.small_staging:
+            subprocess.run(["umount", str(self.stack.staging)], check=False)
+        for each in (self.to_source, self.to_destination):
+            each.__exit__(kind, error, trace)
+        self.source.stop()
+        self.destination.stop()
+
+    def start_job(self, number: int, rows: int) -> str:
+        """A new pair of databases and a job between them: a keyed table as it is, one without a key transformed."""
+        self.rows = rows
+        database = f"chaos_{number}"
+        for server in (self.source, self.destination):
+            with connect(server, "postgres") as connection:
+                connection.execute(f"CREATE DATABASE {database}".encode())
+        with connect(self.source, database) as connection:
+            connection.execute(SOURCE.format(rows=rows, seed=self.chance.randrange(3, 10**6)).encode())
+        with connect(self.destination, database) as connection:
+            connection.execute(DESTINATION.format(brake=BRAKE_SECONDS).encode())
+        batches = {"batchSize": max(rows // 50, 1), "whereClause": SLOW_READING}
+        transformed = [
+            {"type": "COLUMN_MAP", "mapping": {"note": "remark"}},
+            {"type": "EXPRESSION", "column": "remark", "expression": "upper(remark)"},
+        ]
+        return self.jobs.post(
+            {
+                "name": f"chaos {number}",
+                "source": self._side(self.source, self.to_source.port, database),
+                "destination": self._side(self.destination, self.to_destination.port, database),
+                "tables": [
+                    {"sourceTable": "items", **batches},
+                    {
+                        "sourceTable": "notes",
+                        "destinationTable": "remarks",
+                        "transformations": transformed,
+                        **batches,
+                    },
+                ],
+                "options": {"parallelBatches": 4, "parallelTables": 2, "validation": "checksum"},
+            }
+        )
+
+    def progress(self, job_id: str) -> dict[str, Any] | None:
+        """None while nobody answers, as after a fault."""
+        with contextlib.suppress(Exception):
+            return self.jobs.progress(job_id)
+        return None
+
+    def connect(self, server: PostgresServer, number: int) -> psycopg.Connection[tuple[object, ...]]:
+        """Past the proxies."""
+        return connect(server, f"chaos_{number}")
+
+    def work_in_hand(self, job_id: str, process: str | None = None, seconds: float = 4.0) -> list[str]:
+        """Activities of the job that a worker (None: any) works on, as Temporal knows it; waits for some."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(RPCError, RuntimeError, ProcessLookupError, OSError):
+                if found := asyncio.run(self._in_hand(job_id, process)):
+                    return found
+            time.sleep(0.05)
+        return []
+
+    async def _in_hand(self, job_id: str, process: str | None) -> list[str]:
+        client = await asyncio.wait_for(open_client(self.stack), 3)
+        workers = [name for name in self.stack.own_programs if name.startswith("worker")]
+        names = workers if process is None else [process]
+        return [
+            activity
+            for workflow_id in await workflows(client, job_id)
+            for name in names
+            for activity in await in_flight(client, workflow_id, self.stack.process(name).pid)
+        ]
+
+    def _side(self, server: PostgresServer, port: int, database: str) -> dict[str, Any]:
+        return {"type": "POSTGRES", "host": "127.0.0.1", "port": port, "user": server.user, "database": database}
+
+    def _owes(self, what: str) -> bool:
+        if self.armed[what] and self.chance.random() < 0.3:
+            self.armed[what] -= 1
+            return True
+        return False
+
+    def _cuts_source(self) -> bool:
+        return self._owes("source")
+
+    def _cuts_destination(self) -> bool:
+        return self._owes("destination")
+
+    def _cuts_commit(self) -> bool:
+        return self._owes("commit")
+
+
+async def workflows(client: Client, job_id: str, *, running: bool = True) -> list[str]:
+    """Ids of the job's workflows and of its tables'."""
+    state = " AND ExecutionStatus = 'Running'" if running else ""
+    query = f"WorkflowId STARTS_WITH 'migration/{job_id}'{state}"
+    return [found.id async for found in client.list_workflows(query)]
+
+
+def _mount(folder: Path) -> bool:
+    """A file system of its own for staging, so small that it can be filled; False where that is not allowed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={STAGING_MEGABYTES}m,mode=755", "tmpfs", str(folder)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0

@@ -1,0 +1,179 @@
+"""Jobs one after another, struck by seeded faults, each judged when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.arena import COMPARED, Arena, workflows
+from tests.chaos.faults import FAULTS, Fault, Landed
+from tests.end_to_end.observation import open_client, staged
+from tests.independent_comparison import assert_same_rows
+
+END_SECONDS = 240.0
+"""What a job may take after its last fault: retries wait for up to 30 s."""
+PATIENCE_SECONDS = 3.0
+"""How long a table is parked before the operator of this campaign tries it again."""
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Summary:
+    """What was struck, and what it did."""
+
+    landed: list[Landed] = field(default_factory=list)
+    missed: int = 0
+    jobs: int = 0
+    rows: int = 0
+    retries: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """For people."""
+        kinds = Counter(fault.kind for fault in self.landed)
+        at_load = sum(fault.at_load for fault in self.landed)
+        share = 100 * at_load // max(len(self.landed), 1)
+        lines = [f"  {count:4} {kind}" for kind, count in sorted(kinds.items())]
+        return "\n".join(
+            [
+                f"{len(self.landed)} faults landed ({self.missed} found nothing to hit), {share} % of them in a load "
+                "or between a commit and its answer:",
+                *lines,
+                f"{self.jobs} jobs, {self.rows:,} rows, {self.retries} retries by the operator, "
+                f"{len(self.violations)} violations",
+                *(f"  VIOLATION {violation}" for violation in self.violations),
+            ]
+        )
+
+
+class Campaign:
+    """Strikes until the time is over; every job that was begun is judged."""
+
+    def __init__(self, arena: Arena, tell: Tell, *, rows: int, faults: tuple[tuple[int, Fault], ...] = FAULTS) -> None:
+        self._arena = arena
+        self._tell = tell
+        self._rows = rows
+        self._faults = [fault for weight, fault in faults for _ in range(weight)]
+        self.summary = Summary()
+
+    def run(self, seconds: float, *, jobs: int = 0) -> Summary:
+        """For at least so long and so many jobs."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or self.summary.jobs < jobs:
+            self._one_job()
+        return self.summary
+
+    def _one_job(self) -> None:
+        number = self.summary.jobs = self.summary.jobs + 1
+        job_id = self._arena.start_job(number, self._rows)
+        self._tell(f"job {number}: {job_id}")
+        while not self._is_over(job_id):
+            fault = self._arena.chance.choice(self._faults)
+            try:
+                landed = fault(self._arena, job_id, number)
+            except Exception as error:
+                self._tell(f"  could not strike: {error!r}")
+                landed = None
+            if landed is None:
+                self.summary.missed += 1
+            else:
+                self.summary.landed.append(landed)
+                self._tell(f"  {landed.kind}: {landed.in_flight}")
+            self._operate(job_id)
+            time.sleep(self._arena.chance.uniform(0.2, 1.5))
+        self._judge(number, job_id)
+
+    def _is_over(self, job_id: str) -> bool:
+        """Nothing is left to strike: few batches are."""
+        progress = self._arena.progress(job_id)
+        if progress is None or not progress["tables"]:
+            return False
+        return progress["status"] != "ACTIVE" or all(
+            table["batches"] and table["batchesDone"] >= table["batches"] - 2 for table in progress["tables"]
+        )
+
+    def _operate(self, job_id: str) -> dict[str, Any] | None:
+        """What an operator does who reads that something waits for him."""
+        progress = self._arena.progress(job_id)
+        if progress is None or progress["status"] != "ACTIVE":
+            return progress
+        waits = progress["stage"] == "waiting for an operator" or any(
+            table["status"] == "PARKED" for table in progress["tables"]
+        )
+        if waits:
+            time.sleep(PATIENCE_SECONDS)
+            answer = self._arena.jobs.http.post(f"/api/jobs/{job_id}/retry", json={})
+            self.summary.retries += answer.is_success
+        return progress
+
+    def _judge(self, number: int, job_id: str) -> None:
+        deadline = time.monotonic() + END_SECONDS
+        progress = None
+        while time.monotonic() < deadline:
+            progress = self._operate(job_id)
+            if progress is not None and progress["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
+                break
+            time.sleep(0.3)
+        found = self._violations(number, job_id, progress)
+        self.summary.violations += [f"job {number} ({job_id}): {violation}" for violation in found]
+        self._tell(f"job {number}: {'; '.join(found) or 'as it should be'}")
+
+    def _violations(self, number: int, job_id: str, progress: dict[str, Any] | None) -> list[str]:
+        if progress is None or progress["status"] != "COMPLETED":
+            said = progress and [progress["status"], *(table["message"] for table in progress["tables"])]
+            return [f"did not complete: {said}"]
+        found = [f"{table['name']} is not proved" for table in progress["tables"] if not table["proved"]]
+        arena = self._arena
+        with (
+            arena.connect(arena.source, number) as source,
+            arena.connect(arena.destination, number) as destination,
+        ):
+            for table, (expected, arrived) in COMPARED.items():
+                try:
+                    self.summary.rows += assert_same_rows(source, expected, destination, arrived)
+                except AssertionError as error:
+                    found.append(f"{table}: {error}")
+            recorded = destination.execute(
+                "SELECT sum(rows) FROM public.sterna_ledger AS l WHERE number >= 0 AND job_id = %s AND load = "
+                "(SELECT max(load) FROM public.sterna_ledger WHERE job_id = l.job_id AND table_id = l.table_id)",
+                (job_id,),
+            ).fetchone()
+            if recorded is None or int(str(recorded[0])) != 2 * self._rows:
+                found.append(f"the ledger sums up to {recorded}")
+        return found + self._left_over(number, job_id)
+
+    def _left_over(self, number: int, job_id: str) -> list[str]:
+        """Staged objects, workflows, sessions, advisory locks, temporary tables."""
+        deadline = time.monotonic() + 20
+        while found := self._seen_left_over(number, job_id):
+            if time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
+        return []
+
+    def _seen_left_over(self, number: int, job_id: str) -> list[str]:
+        arena = self._arena
+        found = [f"staged {path.name}" for path in staged(arena.stack, job_id)]
+        found += [f"running {name}" for name in asyncio.run(_running(arena, job_id))]
+        for server in (arena.source, arena.destination):
+            with arena.connect(server, number) as connection:
+                for query in LEFT_OVER:
+                    found += [f"left in the database: {what}" for (what,) in connection.execute(query).fetchall()]
+        return found
+
+
+LEFT_OVER = (
+    "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() "
+    "AND application_name LIKE 'sterna%'",
+    "SELECT 'advisory lock' FROM pg_locks WHERE locktype = 'advisory' AND database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())",
+    "SELECT relname::text FROM pg_class WHERE relpersistence = 't'",
+)
+
+
+async def _running(arena: Arena, job_id: str) -> list[str]:
+    return await workflows(await open_client(arena.stack), job_id)
