@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.heartbeat import beating
 from core.errors import InvalidConfiguration
-from core.models import JobPlan, ParkedTable, PreflightInput, TableEntry
+from core.models import MOST_BATCHES_PER_ACTIVITY, JobPlan, ParkedTable, PreflightInput, TableEntry
 from core.route import endpoints
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from core.route import TableRoute
 
 ACTIVITY_BYTES = 64 * 1024 * 1024
-MOST_BATCHES_PER_ACTIVITY = 16
 MOST_TABLES = 2000
 """Temporal allows 2,000 pending children, and the job's history holds about 14 events for each table."""
 

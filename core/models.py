@@ -15,6 +15,9 @@ from core.route import Endpoint
 from core.schema import Digest
 from core.time_spent import TimeSpent
 
+MOST_BATCHES_PER_ACTIVITY = 16
+"""Each is named in the activity's input and in its result."""
+
 
 class Measured(Model):
     """Result of an activity that says where its time went."""

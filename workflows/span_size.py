@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from core.models import MOST_BATCHES_PER_ACTIVITY
+
 SPAN_SECONDS = 3.0
 """What an activity should take: so that its way through Temporal costs nothing beside it, a pause need not stop it, and
 little is done again where a worker dies."""
@@ -15,5 +17,5 @@ def batches_to_take(planned: int, left: int, parallel: int, seconds_per_batch: f
     if seconds_per_batch <= 0:
         return min(planned, left)
     wanted = int(SPAN_SECONDS / seconds_per_batch)
-    largest = min(MOST_GROWTH * planned, max(planned, left // (2 * parallel)))
+    largest = min(MOST_GROWTH * planned, MOST_BATCHES_PER_ACTIVITY, max(planned, left // (2 * parallel)))
     return min(max(1, min(wanted, largest)), left)

@@ -13,7 +13,8 @@ from workflows.span_size import batches_to_take
         (4, 1000, 0.0, 4),  # nothing measured yet
         (4, 3, 0.0, 3),
         (4, 1000, 0.3, 10),  # fast: more at once
-        (4, 1000, 0.001, 16),  # but no more than lies in staging well
+        (3, 1000, 0.001, 12),  # but no more than lies in staging well
+        (10, 1000, 0.001, 16),  # and no more than an activity's input names
         (4, 1000, 2.0, 1),  # slow: little at once
         (4, 1000, 60.0, 1),
         (4, 40, 0.3, 5),  # near the end all of four stay busy
