@@ -168,6 +168,10 @@ class JobOptions(Request):
     """Not available yet."""
     notify: list[dict[str, Any]] = Field(default_factory=list)
     """Not available yet."""
+    max_rows_per_second: int | None = Field(default=None, ge=1)
+    """Rows read in a second, by all tables and workers of the job together; default: as fast as it goes."""
+    max_bytes_per_second: int | None = Field(default=None, ge=1)
+    """Bytes read in a second, by all tables and workers of the job together; default: as fast as it goes."""
 
 
 class JobSpec(Request):

@@ -10,6 +10,7 @@ from pydantic import Field
 from core.base_model import Model, Request
 from core.changed_values import Changed
 from core.job_spec import JobOptions, JobSpec, JobStatus
+from core.limits import TableLimits
 from core.progress import JobProgress, Snapshot, TableStatus
 from core.route import Endpoint
 from core.schema import Digest
@@ -308,6 +309,13 @@ class TableRun(Model):
     """Summed over batches and copies."""
     seconds_per_batch: dict[str, float] = Field(default_factory=dict)
     """Inside the last activity of each stage."""
+    limits: TableLimits | None = None
+    """Its part of the job's limits; None: as the options say, without rates."""
+
+    @property
+    def limits_now(self) -> TableLimits:
+        """What holds for the table."""
+        return self.limits or TableLimits(parallel_batches=self.options.parallel_batches)
 
 
 class TableResult(Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.job_spec import JobStatus
+from core.limits import Limits
 from core.models import JobPlan, JobRun, TableResult
 from core.progress import JobProgress, Snapshot, TableProgress, TableStatus
 
@@ -25,6 +26,7 @@ class JobReport:
         self.snapshot: Snapshot | None = None
         self.certificate: str | None = None
         self.started_at: datetime | None = None
+        self.limits: Limits | None = None
 
     @property
     def attention(self) -> str | None:
@@ -142,6 +144,7 @@ class JobReport:
             rows=sum(table.rows for table in tables),
             started_at=self.started_at,
             certificate=self.certificate,
+            limits=self.limits,
         )
 
     def failures(self) -> str:
@@ -153,6 +156,8 @@ class JobReport:
         """Markdown for Temporal's UI."""
         counts = [f"{len(ids)} {status.lower()}" for status in TableStatus if (ids := self.ids(status))]
         lines = [f"**{self.status}** {self.stage}", f"Tables: {', '.join(counts) or 'none yet'}"]
+        if self.limits and (rates := self.limits.rates()):
+            lines.append(f"Limits: {rates}")
         if self.attention:
             lines.append(f"**Attention:** {self.attention}")
         return "\n\n".join(lines)

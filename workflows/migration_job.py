@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.preflight import PreflightActivities
     from activities.status import StatusActivities
     from core.job_spec import JobStatus
+    from core.limits import LimitsRequest
     from core.models import (
         CertificateInput,
         JobPlan,
@@ -32,9 +33,11 @@ with workflow.unsafe.imports_passed_through():
     from core.progress import JobProgress, Snapshot, TableStatus
     from workflows import outcomes
     from workflows.activity_options import control, reaching, surveying, work
+    from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
     from workflows.snapshot_lease import SnapshotLease
     from workflows.stage_gate import StageGate
+    from workflows.standstill import Reason, Standstill
     from workflows.status_record import StatusRecord
     from workflows.table_children import TableChildren
 
@@ -54,6 +57,8 @@ class MigrationJob:
         self._gate = StageGate(closed=False)
         self._snapshot = SnapshotLease()
         self._children = TableChildren(run.job_id, self._report.begin, self._end_table)
+        self._standstill = Standstill(self._gate, self._children, self._snapshot)
+        self._limits = JobLimits(self._children)
         self._plan: JobPlan | None = None
         self._entries: dict[str, TableEntry] = {}
         self._states: dict[str, TableRun] = {}
@@ -89,13 +94,8 @@ class MigrationJob:
         """Nothing new starts; what is in flight finishes or stops within 10 s. `release` lets go of the snapshot."""
         if self._closing:
             return
-        self._children.paused = True
         self._report.status = JobStatus.PAUSED
-        told = self._children.signal("pause")
-        await self._gate.close()
-        await told
-        if request is not None and request.release and self._gate.closed:
-            await self._snapshot.release()
+        await self._standstill.begin(Reason.OPERATOR, release=request is not None and request.release)
         await self._record()
 
     @workflow.signal
@@ -103,10 +103,8 @@ class MigrationJob:
         """Goes on; a snapshot that was let go is taken anew, and tables begun under the old one are copied again."""
         if self._closing:
             return
-        self._children.paused = False
         self._report.status = JobStatus.ACTIVE
-        self._gate.open()
-        await self._children.signal("resume")
+        await self._standstill.end(Reason.OPERATOR)
         await self._record()
 
     @workflow.signal
@@ -129,6 +127,7 @@ class MigrationJob:
 
     def _end_reading(self, table_id: str) -> None:
         self._unread.discard(table_id)
+        self._limits.share(self._readers)
         if not self._unread:
             self._snapshot.let_go()
 
@@ -143,6 +142,20 @@ class MigrationJob:
 
     @retry_tables.validator
     def _refuse_retry_at_the_end(self, request: RetryRequest) -> None:
+        self._refuse_at_the_end()
+
+    @workflow.update
+    def set_limits(self, request: LimitsRequest) -> None:
+        """Changes what the request names; running tables hear it at once, those that start later begin with it."""
+        self._limits.change(request)
+        self._report.limits = self._limits.now
+        workflow.set_current_details(self._report.describe())
+
+    @set_limits.validator
+    def _refuse_limits_at_the_end(self, request: LimitsRequest) -> None:
+        self._refuse_at_the_end()
+
+    def _refuse_at_the_end(self) -> None:
         if self._closing:
             raise ApplicationError("it is writing its last words; look again in a moment", type="JobEnds")
 
@@ -196,6 +209,8 @@ class MigrationJob:
             )
         )
         self._plan = self._plan or plan
+        self._limits.begin(plan.options)
+        self._report.limits = self._limits.now
         self._report.plan(plan)
         for start in range(0, len(plan.tables), TABLES_PER_ACTIVITY):
             await self._prepare_tables(plan.tables[start : start + TABLES_PER_ACTIVITY])
@@ -265,7 +280,7 @@ class MigrationJob:
             return bool(self._unplanned()) or (self._lacks_snapshot() and not self._gate.closed)
 
         self._show("moving tables")
-        await self._children.run_queue(self._known_plan.options.parallel_tables, self._table_run, interrupted)
+        await self._children.run_queue(lambda: self._limits.parallel_tables, self._table_run, interrupted)
 
     async def _build_foreign_keys(self) -> None:
         """Once all tables are in; a key that does not hold parks its table."""
@@ -340,9 +355,10 @@ class MigrationJob:
     def _table_run(self, entry: TableEntry) -> TableRun:
         """A child's input: where it goes on after parking, else the beginning."""
         current = self._snapshot.current if self._unread else None
+        limits = self._limits.share(self._readers + 1)
         state = self._states.pop(entry.table_id, None)
         if state is not None:
-            return state.model_copy(update={"newer_snapshot": current, "paused": False})
+            return state.model_copy(update={"newer_snapshot": current, "paused": False, "limits": limits})
         return TableRun(
             job_id=self._run.job_id,
             run=self._run.run,
@@ -351,7 +367,13 @@ class MigrationJob:
             options=self._known_plan.options,
             snapshot=current,
             workflow_priority=-(-entry.priority // 2),
+            limits=limits,
         )
+
+    @property
+    def _readers(self) -> int:
+        """Tables that run and still need the source."""
+        return len(self._children.running & self._unread)
 
     async def _end_table(self, result: TableResult) -> None:
         if result.state is not None and result.status == TableStatus.PARKED:

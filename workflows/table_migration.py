@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.transform import TransformActivities
     from activities.validate import ValidateActivities
     from core.changed_values import add_changed
+    from core.limits import TableLimits
     from core.models import (
         BatchSpan,
         CountInput,
@@ -36,9 +37,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
+    from workflows.pace import Pace
     from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
     from workflows.table_report import describe, estimate
+    from workflows.turns import Turns
 
 
 Result = TypeVar("Result")
@@ -66,9 +69,9 @@ class TableMigration:
         self.stage = "waiting"
         self._left_over = list(run.unfinished)
         self._telling: asyncio.Task[None] | None = None
-        self._stages = {
-            stage: asyncio.Semaphore(run.options.parallel_batches) for stage in ("extract", "transform", "load")
-        }
+        self._pace = Pace(run.entry, run.limits_now)
+        self._stages = {stage: Turns(run.limits_now.parallel_batches) for stage in ("extract", "transform", "load")}
+        self._window = BoundedWindow(BATCHES_IN_FLIGHT * run.limits_now.parallel_batches)
 
     @workflow.run
     async def run(self, run: TableRun) -> TableResult:
@@ -110,6 +113,15 @@ class TableMigration:
         """A new moment replaced the one that rows were read under."""
         self.state.newer_snapshot = snapshot
 
+    @workflow.signal
+    def limit(self, limits: TableLimits) -> None:
+        """Its part of the job's limits has changed."""
+        self.state.limits = limits
+        self._pace.limit(limits)
+        self._window.size = BATCHES_IN_FLIGHT * limits.parallel_batches
+        for turns in self._stages.values():
+            turns.size = limits.parallel_batches
+
     @workflow.query
     def progress(self) -> TableProgress:
         """Where the table is, for people."""
@@ -117,11 +129,12 @@ class TableMigration:
 
     async def _copy(self) -> None:
         """All rows of one moment into one load; starts over where the moment is lost."""
-        window = BoundedWindow(BATCHES_IN_FLIGHT * self.state.options.parallel_batches)
+        window = self._window = BoundedWindow(BATCHES_IN_FLIGHT * self.state.limits_now.parallel_batches)
         try:
             if self.state.load is None:
                 await window.submit(self._begin_load())
             await self._move_batches(window)
+            await self._pace.wait()
             self.state.source_read = True
         except SnapshotReplaced:
             await window.abandon()
@@ -166,6 +179,7 @@ class TableMigration:
             self._check_snapshot()
             if workflow.info().is_continue_as_new_suggested():
                 await window.drain()
+                await self._pace.wait()
                 self._check_snapshot()
                 await self._continue_as_new()
         if self._counts and not self.state.entry.is_small:
@@ -184,9 +198,11 @@ class TableMigration:
         count = batches_to_take(
             state.entry.batches_per_activity,
             state.entry.batches - state.next_batch,
-            state.options.parallel_batches,
+            state.limits_now.parallel_batches,
             max(state.seconds_per_batch.values(), default=0.0),
         )
+        if not state.entry.is_small:
+            count = min(count, self._pace.most_batches or count)
         span = BatchSpan(first=state.next_batch, count=count)
         state.next_batch += count
         state.unfinished.append(span)
@@ -196,7 +212,7 @@ class TableMigration:
         while True:
             try:
                 async with self._stages["extract"]:
-                    staged = await self._extract(span)
+                    staged = await self._pace.extracting(span, lambda: self._extract(span))
                 if self.state.entry.arrow:
                     async with self._stages["transform"]:
                         staged = await self._transform(span, staged)
