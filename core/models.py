@@ -398,3 +398,21 @@ class PauseRequest(Request):
 
     release: bool = False
     """Also let go of the snapshot, so that no session is left at all."""
+
+
+class WindowInput(Model):
+    """Asks what the present is to a job's maintenance windows."""
+
+    windows: list[str]
+
+
+class WindowAnswer(Model):
+    """By the clock of the worker that answers."""
+
+    open: bool
+    until: datetime
+    """When that changes."""
+    until_text: str
+    """The same for people, in the window's time zone."""
+    seconds: float
+    """Until then."""

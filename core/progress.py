@@ -82,3 +82,5 @@ class JobProgress(Model):
     certificate: str | None = None
     limits: Limits | None = None
     """Those that hold; None until the job's options are read."""
+    waiting_until: datetime | None = None
+    """The maintenance window is closed until then."""

@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from core.job_spec import JobOptions
     from core.limits import Limits, LimitsRequest, TableLimits
+    from workflows.job_report import JobReport
     from workflows.table_children import TableChildren
 
 
@@ -14,34 +15,33 @@ class JobLimits:
     """Rates are divided equally among the tables that read, anew when there are more of them, and when there are fewer
     and no others to come: a signal to each table whenever one ends would fill the history of a job of many tables."""
 
-    def __init__(self, children: TableChildren) -> None:
+    def __init__(self, children: TableChildren, report: JobReport) -> None:
         self._children = children
+        self._report = report
         self._asked: list[LimitsRequest] = []
         self._readers = 1
         self._told: TableLimits | None = None
-        self.now: Limits | None = None
-        """What holds; None until the job's options are known."""
 
     def begin(self, options: JobOptions) -> None:
         """The plan says what the job begins with; what operators said before counts more."""
-        if self.now is None:
-            self.now = Limits.of(options)
+        if self._report.limits is None:
+            limits = Limits.of(options)
             for request in self._asked:
-                self.now = self.now.changed(request)
+                limits = limits.changed(request)
+            self._report.limits = limits
 
     def change(self, request: LimitsRequest) -> None:
         """An operator's word, told to the running tables at once."""
-        if self.now is None:
+        if self._report.limits is None:
             self._asked.append(request)
             return
-        self.now = self.now.changed(request)
+        self._report.limits = self._report.limits.changed(request)
         self._tell()
 
     @property
     def parallel_tables(self) -> int:
         """Tables at once."""
-        assert self.now is not None
-        return self.now.parallel_tables
+        return self._limits.parallel_tables
 
     def share(self, readers: int) -> TableLimits:
         """The part of each table while so many read; tables that run are told where it changes."""
@@ -49,9 +49,13 @@ class JobLimits:
             self._readers = max(readers, 1)
         return self._tell()
 
+    @property
+    def _limits(self) -> Limits:
+        assert self._report.limits is not None
+        return self._report.limits
+
     def _tell(self) -> TableLimits:
-        assert self.now is not None
-        limits = self.now.shared_by(self._readers)
+        limits = self._limits.shared_by(self._readers)
         if limits != self._told:
             self._told = limits
             self._children.signal("limit", limits)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -35,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.activity_options import control, reaching, surveying, work
     from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
+    from workflows.maintenance import Maintenance
+    from workflows.operator_wait import OperatorWait
     from workflows.snapshot_lease import SnapshotLease
     from workflows.stage_gate import StageGate
     from workflows.standstill import Reason, Standstill
@@ -42,8 +42,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.table_children import TableChildren
 
 TABLES_PER_ACTIVITY = 200
-
-Result = TypeVar("Result")
 
 
 @workflow.defn
@@ -58,7 +56,9 @@ class MigrationJob:
         self._snapshot = SnapshotLease()
         self._children = TableChildren(run.job_id, self._report.begin, self._end_table)
         self._standstill = Standstill(self._gate, self._children, self._snapshot)
-        self._limits = JobLimits(self._children)
+        self._limits = JobLimits(self._children, self._report)
+        self._maintenance = Maintenance(self._standstill, self._report)
+        self._operator = OperatorWait(self._gate, self._report, self._record)
         self._plan: JobPlan | None = None
         self._entries: dict[str, TableEntry] = {}
         self._states: dict[str, TableRun] = {}
@@ -70,7 +70,6 @@ class MigrationJob:
         """How often a table was copied anew because its proof had failed."""
         self._dropped_keys: list[str] = []
         """Foreign keys that stood at the destination and have not been built again."""
-        self._retry_asked = False
         self._closing = False
         self._status = StatusRecord(run)
 
@@ -137,7 +136,7 @@ class MigrationJob:
         results = self._report.take_back(request.tables)
         for result in results:
             self._bring_back(result)
-        self._retry_asked = True
+        self._operator.retry()
         return [self._report.name(result.table_id) for result in results]
 
     @retry_tables.validator
@@ -148,7 +147,6 @@ class MigrationJob:
     def set_limits(self, request: LimitsRequest) -> None:
         """Changes what the request names; running tables hear it at once, those that start later begin with it."""
         self._limits.change(request)
-        self._report.limits = self._limits.now
         workflow.set_current_details(self._report.describe())
 
     @set_limits.validator
@@ -188,12 +186,12 @@ class MigrationJob:
                 continue
             if not self._report.ids(TableStatus.PARKED):
                 return await self._certify()
-            await self._wait_for_retry(None)
+            await self._operator.wait(None)
 
     async def _check_connections(self) -> None:
         self._show("checking connections")
         given = PreflightInput(job_id=self._run.job_id, run=self._run.run)
-        await self._until_it_works(
+        await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 PreflightActivities.check_connections, given, **reaching("log in to source and destination")
             )
@@ -203,14 +201,14 @@ class MigrationJob:
         """Plans tables, creates what is missing at the destination, and queues those that can begin."""
         self._show("reading the catalogs")
         given = PreflightInput(job_id=self._run.job_id, run=self._run.run, only=only)
-        plan = await self._until_it_works(
+        plan = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 PreflightActivities.survey_tables, given, **surveying("read both catalogs, plan the tables")
             )
         )
         self._plan = self._plan or plan
         self._limits.begin(plan.options)
-        self._report.limits = self._limits.now
+        await self._maintenance.begin(plan.options)
         self._report.plan(plan)
         for start in range(0, len(plan.tables), TABLES_PER_ACTIVITY):
             await self._prepare_tables(plan.tables[start : start + TABLES_PER_ACTIVITY])
@@ -236,7 +234,7 @@ class MigrationJob:
     async def _prepare_tables(self, entries: list[TableEntry]) -> None:
         self._show("creating tables")
         given = self._routes(entries)
-        prepared = await self._until_it_works(
+        prepared = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 DdlActivities.prepare_tables, given, **self._load_work(f"create {len(entries)} tables")
             )
@@ -266,7 +264,7 @@ class MigrationJob:
             except ActivityError as error:
                 if outcomes.cancelled(error):
                     raise
-                await self._wait_for_retry(outcomes.message(error))
+                await self._operator.wait(outcomes.message(error))
 
     def _lacks_snapshot(self) -> bool:
         plan = self._known_plan
@@ -290,7 +288,7 @@ class MigrationJob:
             return
         self._show("building foreign keys")
         given = self._routes(entries)
-        built = await self._until_it_works(
+        built = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 DdlActivities.build_foreign_keys, given, **self._load_work(f"foreign keys of {len(entries)} tables")
             )
@@ -320,37 +318,13 @@ class MigrationJob:
     async def _close(self, status: JobStatus) -> None:
         """The status is final once nothing of the job is left: no session, nothing in staging."""
         self._closing = True
-        if self._dropped_keys:
-            self._report.waiting_for = "; ".join(
-                filter(
-                    None, (self._report.waiting_for, f"dropped and not built again: {', '.join(self._dropped_keys)}")
-                )
-            )
+        self._maintenance.end()
+        self._report.mention_dropped(self._dropped_keys)
         await self._snapshot.release()
         self._show("")
         await self._status.close(self._report, status)
         self._report.status = status
         await workflow.wait_condition(workflow.all_handlers_finished)
-
-    async def _until_it_works(self, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
-        """What holds up the whole job is told to operators and tried again when they say so."""
-        while True:
-            try:
-                return await self._gate.run(start)
-            except ActivityError as error:
-                if outcomes.cancelled(error):
-                    raise
-                await self._wait_for_retry(outcomes.message(error))
-
-    async def _wait_for_retry(self, reason: str | None) -> None:
-        """The job is ACTIVE and its attention says what it waits for; None: parked tables speak for themselves."""
-        self._retry_asked = False
-        self._report.waiting_for = reason
-        self._show("waiting for an operator")
-        await self._record()
-        await workflow.wait_condition(lambda: self._retry_asked)
-        self._report.waiting_for = None
-        await self._record()
 
     def _table_run(self, entry: TableEntry) -> TableRun:
         """A child's input: where it goes on after parking, else the beginning."""
