@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -14,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.stage_gate import StageGate
 
 Result = TypeVar("Result")
+AGAIN = timedelta(seconds=10)
 
 
 class OperatorWait:
@@ -37,14 +40,16 @@ class OperatorWait:
             except ActivityError as error:
                 if outcomes.cancelled(error):
                     raise
-                await self.wait(outcomes.message(error))
+                await self.wait(outcomes.message(error), AGAIN if outcomes.passes(error) else None)
 
-    async def wait(self, reason: str | None) -> None:
-        """Returns at the operator's word; with None as reason, parked tables speak for themselves."""
+    async def wait(self, reason: str | None, longest: timedelta | None = None) -> None:
+        """Returns at the operator's word; with None as reason, parked tables speak for themselves. What may pass by
+        itself is waited for so long at most."""
         self._asked = False
         self._report.waiting_for = reason
         self._report.stage = "waiting for an operator"
         await self._record()
-        await workflow.wait_condition(lambda: self._asked)
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._asked, timeout=longest)
         self._report.waiting_for = None
         await self._record()

@@ -113,7 +113,7 @@ class Survey:
                 drafts.append(planner.draft(planned.check(job.options.create_tables)))
             except Parks as error:
                 surveyed.parked.append(planned.park(error))
-        gate = asyncio.Semaphore(PLANS_AT_ONCE)
+        gate = asyncio.Semaphore(self._connections.at_once(_endpoint(job, "source"), PLANS_AT_ONCE))
 
         async def plan(draft: Draft) -> TableRoute | ParkedTable:
             async with gate:
@@ -177,10 +177,7 @@ class Survey:
         return set(carried) - lacking
 
     async def _connector(self, job: JobSpec, side: str) -> Connector:
-        connection = job.source if side == "source" else job.destination
-        return await self._connections.connector(
-            Endpoint.model_validate({"side": side, "connection": connection}), "survey"
-        )
+        return await self._connections.connector(_endpoint(job, side), "survey")
 
     async def _route(
         self, planner: RoutePlanner, reader: ReadsRows, job: JobSpec, draft: Draft, drafts: Sequence[Draft]
@@ -209,3 +206,7 @@ def _batch_bytes(options: JobOptions, table: TableSchema) -> int:
     wanted = table.estimated_bytes // (2 * options.parallel_batches) + ROUNDING_BYTES
     size = min(max(wanted, SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)
     return int(min(size, step_bytes(options, table)))
+
+
+def _endpoint(job: JobSpec, side: str) -> Endpoint:
+    return Endpoint.model_validate({"side": side, "connection": job.source if side == "source" else job.destination})

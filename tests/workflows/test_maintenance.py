@@ -15,7 +15,7 @@ from core.models import PauseRequest
 from tests.workflows.stand_ins import StandIns, entry
 from workflows.migration_job import MigrationJob
 
-SECONDS = 30
+SECONDS = 90
 WINDOW = "22:00-05:00 Europe/Berlin"
 CLOSES = datetime(2026, 10, 25, 4, tzinfo=UTC)
 """The night in which summer time ended: 05:00 in Berlin is 04:00, not 03:00 as the night before."""
