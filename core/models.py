@@ -12,6 +12,7 @@ from core.changed_values import Changed
 from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.limits import TableLimits
 from core.progress import JobProgress, Snapshot, TableStatus
+from core.read_pressure import ReadPressure
 from core.route import Endpoint
 from core.schema import Digest
 from core.time_spent import TimeSpent
@@ -311,6 +312,7 @@ class TableRun(Model):
     """Inside the last activity of each stage."""
     limits: TableLimits | None = None
     """Its part of the job's limits; None: as the options say, without rates."""
+    pressure: ReadPressure = Field(default_factory=ReadPressure)
 
     @property
     def limits_now(self) -> TableLimits:

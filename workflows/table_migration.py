@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
+    from workflows.governor import Governor
     from workflows.pace import Pace
     from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
@@ -49,6 +50,8 @@ SECOND = timedelta(seconds=1)
 BATCHES_IN_FLIGHT = 2
 """Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More
 would only lie in staging."""
+SOURCE = "source"
+"""The part of an extract's time that it waits for the source."""
 SOON = timedelta(seconds=2)
 MOST_COPIES = 10
 """A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
@@ -70,8 +73,10 @@ class TableMigration:
         self._left_over = list(run.unfinished)
         self._telling: asyncio.Task[None] | None = None
         self._pace = Pace(run.entry, run.limits_now)
+        self._governor = Governor(run.pressure)
         self._stages = {stage: Turns(run.limits_now.parallel_batches) for stage in ("extract", "transform", "load")}
         self._window = BoundedWindow(BATCHES_IN_FLIGHT * run.limits_now.parallel_batches)
+        self._resize()
 
     @workflow.run
     async def run(self, run: TableRun) -> TableResult:
@@ -119,8 +124,7 @@ class TableMigration:
         self.state.limits = limits
         self._pace.limit(limits)
         self._window.size = BATCHES_IN_FLIGHT * limits.parallel_batches
-        for turns in self._stages.values():
-            turns.size = limits.parallel_batches
+        self._resize()
 
     @workflow.query
     def progress(self) -> TableProgress:
@@ -240,7 +244,16 @@ class TableMigration:
         self._note_pace("extract", staged.seconds, span)
         if staged.counted_rows is not None:
             self.state.counted_rows = staged.counted_rows
+        if SOURCE in staged.spent:
+            size = sum(batch.bytes for batch in staged.batches)
+            self._governor.observe(staged.spent[SOURCE], size, self.state.limits_now.parallel_batches)
+            self._resize()
         return staged
+
+    def _resize(self) -> None:
+        limit = self.state.limits_now.parallel_batches
+        for stage, turns in self._stages.items():
+            turns.size = self._governor.allowed(limit) if stage == "extract" else limit
 
     async def _transform(self, span: BatchSpan, staged: StagedBatches) -> StagedBatches:
         given = TransformInput(
