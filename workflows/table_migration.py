@@ -37,21 +37,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
-    from workflows.governor import Governor
-    from workflows.pace import Pace
     from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
     from workflows.table_report import describe, estimate
-    from workflows.turns import Turns
+    from workflows.throttle import Throttle
 
 
 Result = TypeVar("Result")
 SECOND = timedelta(seconds=1)
-BATCHES_IN_FLIGHT = 2
-"""Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More
-would only lie in staging."""
-SOURCE = "source"
-"""The part of an extract's time that it waits for the source."""
 SOON = timedelta(seconds=2)
 MOST_COPIES = 10
 """A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
@@ -72,11 +65,7 @@ class TableMigration:
         self.stage = "waiting"
         self._left_over = list(run.unfinished)
         self._telling: asyncio.Task[None] | None = None
-        self._pace = Pace(run.entry, run.limits_now)
-        self._governor = Governor(run.pressure)
-        self._stages = {stage: Turns(run.limits_now.parallel_batches) for stage in ("extract", "transform", "load")}
-        self._window = BoundedWindow(BATCHES_IN_FLIGHT * run.limits_now.parallel_batches)
-        self._resize()
+        self._throttle = Throttle(run)
 
     @workflow.run
     async def run(self, run: TableRun) -> TableResult:
@@ -121,10 +110,7 @@ class TableMigration:
     @workflow.signal
     def limit(self, limits: TableLimits) -> None:
         """Its part of the job's limits has changed."""
-        self.state.limits = limits
-        self._pace.limit(limits)
-        self._window.size = BATCHES_IN_FLIGHT * limits.parallel_batches
-        self._resize()
+        self._throttle.limit(limits)
 
     @workflow.query
     def progress(self) -> TableProgress:
@@ -133,12 +119,12 @@ class TableMigration:
 
     async def _copy(self) -> None:
         """All rows of one moment into one load; starts over where the moment is lost."""
-        window = self._window = BoundedWindow(BATCHES_IN_FLIGHT * self.state.limits_now.parallel_batches)
+        window = self._throttle.open_window()
         try:
             if self.state.load is None:
                 await window.submit(self._begin_load())
             await self._move_batches(window)
-            await self._pace.wait()
+            await self._throttle.pace.wait()
             self.state.source_read = True
         except SnapshotReplaced:
             await window.abandon()
@@ -183,7 +169,7 @@ class TableMigration:
             self._check_snapshot()
             if workflow.info().is_continue_as_new_suggested():
                 await window.drain()
-                await self._pace.wait()
+                await self._throttle.pace.wait()
                 self._check_snapshot()
                 await self._continue_as_new()
         if self._counts and not self.state.entry.is_small:
@@ -206,7 +192,7 @@ class TableMigration:
             max(state.seconds_per_batch.values(), default=0.0),
         )
         if not state.entry.is_small:
-            count = min(count, self._pace.most_batches or count)
+            count = min(count, self._throttle.pace.most_batches or count)
         span = BatchSpan(first=state.next_batch, count=count)
         state.next_batch += count
         state.unfinished.append(span)
@@ -215,13 +201,13 @@ class TableMigration:
     async def _move(self, span: BatchSpan) -> None:
         while True:
             try:
-                async with self._stages["extract"]:
-                    staged = await self._pace.extracting(span, lambda: self._extract(span))
+                async with self._throttle.turns["extract"]:
+                    staged = await self._throttle.pace.extracting(span, lambda: self._extract(span))
                 if self.state.entry.arrow:
-                    async with self._stages["transform"]:
+                    async with self._throttle.turns["transform"]:
                         staged = await self._transform(span, staged)
                 await workflow.wait_condition(lambda: self.state.load is not None)
-                async with self._stages["load"]:
+                async with self._throttle.turns["load"]:
                     await self._load(span, staged)
                 return
             except ActivityError as error:
@@ -244,16 +230,8 @@ class TableMigration:
         self._note_pace("extract", staged.seconds, span)
         if staged.counted_rows is not None:
             self.state.counted_rows = staged.counted_rows
-        if SOURCE in staged.spent:
-            size = sum(batch.bytes for batch in staged.batches)
-            self._governor.observe(staged.spent[SOURCE], size, self.state.limits_now.parallel_batches)
-            self._resize()
+        self._throttle.observe(staged)
         return staged
-
-    def _resize(self) -> None:
-        limit = self.state.limits_now.parallel_batches
-        for stage, turns in self._stages.items():
-            turns.size = self._governor.allowed(limit) if stage == "extract" else limit
 
     async def _transform(self, span: BatchSpan, staged: StagedBatches) -> StagedBatches:
         given = TransformInput(
