@@ -10,9 +10,12 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from core.job_spec import JobOptions, JobStatus
-from core.limits import Limits
-from tests.workflows.stand_ins import StandIns, entry, until
+from core.limits import Limits, TableLimits
+from core.models import TableRun
+from core.read_pressure import ReadPressure
+from tests.workflows.stand_ins import StandIns, entry, snapshot, until
 from workflows.migration_job import MigrationJob
+from workflows.table_migration import TableMigration
 
 SECONDS = 30
 
@@ -93,3 +96,32 @@ async def test_limits_that_make_no_sense_are_refused_and_change_nothing(stand_in
         assert (await job.query(MigrationJob.progress)).limits == before
         crowd.opened.set()
         await asyncio.wait_for(job.result(), SECONDS)
+
+
+async def test_limits_and_what_was_seen_of_the_source_hold_in_the_execution_that_goes_on(stand_ins: StandIns) -> None:
+    """What continue-as-new hands over: the options of the job say four batches at once."""
+    crowd = stand_ins.hooks["extract_batches"] = Crowd()
+    loads = stand_ins.hooks["load_batches"] = Crowd()
+    async with stand_ins.serving():
+        run = TableRun(
+            job_id=stand_ins.prefix,
+            run=1,
+            generation="g",
+            entry=entry(batches=8),
+            options=JobOptions(),
+            snapshot=snapshot(1),
+            workflow_priority=3,
+            limits=TableLimits(parallel_batches=2),
+            pressure=ReadPressure(best=0.1, at_once=1, times=5),
+        )
+        table = await stand_ins.client.start_workflow(
+            TableMigration.run, run, id=f"{stand_ins.prefix}/t1", task_queue=f"{stand_ins.prefix}-control"
+        )
+        await until(lambda: crowd.inside)
+        assert (await table.query(TableMigration.progress)).message.startswith("reading slower: the source answers 5 ×")
+        crowd.opened.set()
+        await until(lambda: loads.inside == 2)
+        await asyncio.sleep(0.5)
+        loads.opened.set()
+        assert (await asyncio.wait_for(table.result(), SECONDS)).rows == 8
+    assert (crowd.most, loads.most) == (1, 2)
