@@ -53,7 +53,8 @@ class DdlActivities:
             creator = await self._creator(route, f"finish {route.destination_table}")
             async with beating():
                 with watch.waiting("destination"):
-                    await creator.build(route.ddl.keys, given.parallel)
+                    parallel = self._connections.at_once(route.destination, given.parallel)
+                    await creator.build(route.ddl.keys, parallel)
                     await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
             seconds, spent = taken(watch)
         return Measured(seconds=seconds, spent=spent) if given.measured else None
@@ -67,7 +68,8 @@ class DdlActivities:
             creator = await self._creator(route, f"foreign keys {route.destination_table}")
             try:
                 async with beating():
-                    await creator.build(route.ddl.foreign_keys, given.parallel)
+                    parallel = self._connections.at_once(route.destination, given.parallel)
+                    await creator.build(route.ddl.foreign_keys, parallel)
             except Parks as error:
                 parked[route.table_id] = str(error)
         return PreparedTables(parked=parked)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.step_size import step_bytes
 from core.errors import InvalidConfiguration
 from core.models import MOST_BATCHES_PER_ACTIVITY, JobPlan, ParkedTable, PreflightInput, TableEntry
 from core.route import endpoints
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from activities.resources.survey import Survey
     from core.config_store.store import ConfigStore
+    from core.job_spec import JobOptions
     from core.route import TableRoute
 
 ACTIVITY_BYTES = 64 * 1024 * 1024
@@ -72,16 +74,17 @@ class PreflightActivities:
             priority=job.priority,
             exports_snapshot=await self._survey.exports_snapshot(job),
             tables=sorted(
-                (self._entry(route, tables[route.table_id].priority, job.options.parallel_batches) for route in ready),
+                (self._entry(route, tables[route.table_id].priority, job.options) for route in ready),
                 key=lambda entry: (entry.priority, -entry.estimated_bytes, entry.name),
             ),
             parked=[*surveyed.parked, *(_refused(route) for route in surveyed.routes if route.refusals)],
         )
 
-    def _entry(self, route: TableRoute, priority: int, parallel: int) -> TableEntry:
+    def _entry(self, route: TableRoute, priority: int, options: JobOptions) -> TableEntry:
         batches = route.plan.batches
         batch_bytes = max(1, route.source_schema.estimated_bytes // batches)
-        wanted = min(ACTIVITY_BYTES // batch_bytes, batches // (2 * parallel), MOST_BATCHES_PER_ACTIVITY)
+        most_bytes = int(min(ACTIVITY_BYTES, step_bytes(options, route.source_schema)))
+        wanted = min(most_bytes // batch_bytes, batches // (2 * options.parallel_batches), MOST_BATCHES_PER_ACTIVITY)
         return TableEntry(
             table_id=route.table_id,
             name=_named(route),

@@ -40,9 +40,8 @@ class SnapshotActivities:
         the job learns by the signal that the old moment is gone.
         """
         routes = [self._routes.read(reference) for reference in given.routes]
-        exporter = capability(
-            await self._connections.connector(given.source, f"keeper {given.job_id}"), ExportsSnapshot
-        )
+        connector = await self._connections.connector(given.source, f"keeper {given.job_id}", lasting=True)
+        exporter = capability(connector, ExportsSnapshot)
         async with exporter.keeping_snapshot([route.source_table for route in routes]) as keeper:
             snapshot = Snapshot(
                 id=keeper.taken.id,

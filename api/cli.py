@@ -23,7 +23,7 @@ from api.client import ApiClient, ApiProblem, ApiUnreachable, JobNotFound
 from api.plan_text import plan_lines
 from api.profile_display import show_profile
 from api.progress_display import display_for
-from api.progress_text import table_line, waiting_tables
+from api.progress_text import limits_lines, table_line, waiting_tables
 from core.job_spec import JobStatus
 from core.progress import JobProgress
 
@@ -60,6 +60,7 @@ def add_commands(app: typer.Typer) -> None:
         resume,
         retry,
         cancel,
+        limits,
         certificate,
         profile,
         connectors,
@@ -159,6 +160,37 @@ def retry(
 def cancel(job: JobArgument, api: ApiOption = DEFAULT_API) -> None:
     """End a job for good; rows already loaded stay. Example: sterna cancel 3f2a"""
     control(api, job, "cancel")
+
+
+def limits(
+    job: JobArgument,
+    parallel_tables: Annotated[int | None, typer.Option(min=1, max=64, help="Tables at once.")] = None,
+    parallel_batches: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Batches of one table at once in each stage.")
+    ] = None,
+    max_rows_per_second: Annotated[
+        int | None, typer.Option(min=0, help="Rows read in a second by the whole job; 0: no limit.")
+    ] = None,
+    max_bytes_per_second: Annotated[
+        int | None, typer.Option(min=0, help="Bytes read in a second by the whole job; 0: no limit.")
+    ] = None,
+    api: ApiOption = DEFAULT_API,
+) -> None:
+    """Change how fast a running job goes, or show its limits. Example: sterna limits 3f2a --max-rows-per-second 5000
+
+    Holds at once, for all workers, until the run ends. What is not named
+    stays as it is; without options the limits that hold are shown.
+    """
+    wanted = {"parallelTables": parallel_tables, "parallelBatches": parallel_batches}
+    rates = {"maxRowsPerSecond": max_rows_per_second, "maxBytesPerSecond": max_bytes_per_second}
+    asked: dict[str, Any] = {name: number for name, number in wanted.items() if number is not None}
+    asked |= {name: rate or None for name, rate in rates.items() if rate is not None}
+    with calling(api) as client:
+        found = client.find_job(job)
+        if asked:
+            client.set_limits(found["jobId"], asked)
+        for line in limits_lines(client.progress(found["jobId"]).limits):
+            typer.echo(line)
 
 
 def certificate(

@@ -115,6 +115,10 @@ class ApiClient:
         """`start`, `pause`, `resume`, `cancel` or `retry`."""
         return self._object("POST", f"/api/jobs/{job_id}/{quote(action)}", json=body or {})
 
+    def set_limits(self, job_id: str, limits: dict[str, Any]) -> dict[str, Any]:
+        """Changes the limits that are named."""
+        return self._object("PATCH", f"/api/jobs/{job_id}/limits", json=limits)
+
     def certificate(self, job_id: str) -> str:
         """The proof of the newest run, as JSON text."""
         return self._request("GET", f"/api/jobs/{job_id}/certificate").text

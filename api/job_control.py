@@ -22,6 +22,7 @@ from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, Created, Idempotency, StoredJob
 from core.errors import Conflict, NotFound, Unavailable
 from core.job_spec import JobSpec, JobStatus
+from core.limits import LimitsRequest
 from core.models import PauseRequest, RetryRequest
 from core.progress import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id
@@ -87,6 +88,10 @@ class JobControl:
         await self._starter.ensure_started(job_id)
         return await self._store.get_job(job_id)
 
+    async def set_limits(self, job_id: str, request: LimitsRequest, actor: Actor) -> StoredJob:
+        """Changes the limits of a job that runs; its next run begins with its options again."""
+        return await self._tell(job_id, "limit", _limiting(request), actor, request.named())
+
     def _retrying(self, request: RetryRequest) -> Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]:
         async def update(handle: WorkflowHandle[Any, Any]) -> None:
             try:
@@ -96,10 +101,7 @@ class JobControl:
             except WorkflowUpdateFailedError as error:
                 raise Conflict(f"the job refuses to retry: {error.cause}") from error
             except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-                raise Unavailable(
-                    "no control worker answered; the tables may yet be tried again",
-                    remedy="Start one: sterna worker --stages control",
-                ) from error
+                raise _nobody_answered("the tables may yet be tried again") from error
             if request.tables and not taken:
                 raise _none_waits(request.tables)
 
@@ -126,6 +128,22 @@ class JobControl:
             ) from error
         await self._store.record_event(job_id, action, actor=actor, after=details)
         return await self._store.get_job(job_id)
+
+
+def _limiting(request: LimitsRequest) -> Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]:
+    async def update(handle: WorkflowHandle[Any, Any]) -> None:
+        try:
+            await handle.execute_update("set_limits", request.named(), rpc_timeout=UPDATE_TIMEOUT)
+        except WorkflowUpdateFailedError as error:
+            raise Conflict(f"the job refuses the limits: {error.cause}") from error
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise _nobody_answered("the limits may yet be changed") from error
+
+    return update
+
+
+def _nobody_answered(what_may_be: str) -> Unavailable:
+    return Unavailable(f"no control worker answered; {what_may_be}", remedy="Start one: sterna worker --stages control")
 
 
 def _request_hash(spec: JobSpec, draft: bool) -> str:

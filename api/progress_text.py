@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.limits import Limits
 from core.progress import JobProgress, TableProgress, TableStatus
 
 THOUSANDS = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
@@ -106,6 +107,19 @@ def summary_line(progress: JobProgress) -> str:
         f"{eta} left" if eta else "",
     ]
     return ", ".join(fact for fact in facts if fact)
+
+
+def limits_lines(limits: Limits | None) -> list[str]:
+    """The limits that hold, one on each line."""
+    if limits is None:
+        return ["The job has not read its options yet: look again in a moment"]
+    rows, size = limits.max_rows_per_second, limits.max_bytes_per_second
+    return [
+        f"tables at once               {limits.parallel_tables}",
+        f"batches of a table at once   {limits.parallel_batches}",
+        f"rows per second              {'no limit' if rows is None else f'{rows:,}'}",
+        f"bytes per second             {'no limit' if size is None else f'{size:,}'}",
+    ]
 
 
 def waiting_tables(progress: JobProgress) -> Sequence[TableProgress]:

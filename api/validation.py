@@ -33,7 +33,6 @@ def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
     """Better refused than silently without effect."""
     asked = {
         "options.maxRejects": spec.options.max_rejects > 0,
-        "options.maintenanceWindow": spec.options.maintenance_window is not None,
         "options.notify": bool(spec.options.notify),
     }
     for number, table in enumerate(spec.tables if isinstance(spec.tables, list) else []):

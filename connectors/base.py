@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from connectors.contract import (
@@ -89,9 +89,21 @@ class ConnectorOptions(BaseModel):
         alias_generator=to_camel, populate_by_name=True, extra="forbid", use_attribute_docstrings=True
     )
 
+    max_connections: int | None = Field(default=None, ge=2)
+    """Sessions that Sterna has on this database at once, over all jobs and workers: give all jobs the same number.
+    Default: STERNA_MAX_CONNECTIONS of the workers."""
+
     def address(self) -> tuple[str, int] | None:
         """Host and port to try before login, None where the database is not reached by TCP."""
         return None
+
+    def counted_as(self) -> str | None:
+        """Which database sessions count for, whoever logs in; None where they are not counted."""
+        address = self.address()
+        if address is None:
+            return None
+        host, port = address
+        return f"{host.lower()}:{port}/{getattr(self, 'database', '')}"
 
 
 class Connector(ABC):

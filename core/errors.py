@@ -10,6 +10,7 @@
     │   └── DataRejected            the destination refuses a row
     ├── Retries                 time mends it; Temporal tries again
     │   ├── Unavailable             the other side cannot be reached
+    │   ├── BudgetTaken             other jobs have all the sessions that Sterna may have on a database
     │   └── Contended               deadlock, serialization failure, lock timeout
     ├── SnapshotGone            the rows must be read under a new snapshot
     │   └── SnapshotExpired         … once an operator made the source keep old rows for longer
@@ -90,6 +91,10 @@ class Retries(MigrationError):
 
 class Unavailable(Retries):
     """The other side cannot be reached, or cut the connection."""
+
+
+class BudgetTaken(Retries):
+    """Sterna's other sessions on the database are as many as it may have."""
 
 
 class Contended(Retries):

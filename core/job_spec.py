@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.base_model import Request
+from core.maintenance_window import parse_windows
 
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
@@ -164,10 +165,22 @@ class JobOptions(Request):
     """Destination columns, as `schema.table.column`, that may change values; every change is counted."""
     outage_limit: int = Field(default=3600, ge=0)
     """Seconds for which an outage of a database is retried before the table parks."""
-    maintenance_window: str | None = None
-    """Not available yet."""
+    maintenance_window: str | list[str] | None = Field(default=None, examples=["22:00-05:00 Europe/Berlin"])
+    """Rows move only then: `[days] HH:MM-HH:MM zone`, or several of them; days as in `Mon-Fri` or `Sat,Sun` are those
+    on which it begins. Outside of it the job stands as after `pause --release`. Default: at any time."""
     notify: list[dict[str, Any]] = Field(default_factory=list)
     """Not available yet."""
+    max_rows_per_second: int | None = Field(default=None, ge=1)
+    """Rows read in a second, by all tables and workers of the job together; default: as fast as it goes."""
+    max_bytes_per_second: int | None = Field(default=None, ge=1)
+    """Bytes read in a second, by all tables and workers of the job together; default: as fast as it goes."""
+
+    @field_validator("maintenance_window")
+    @classmethod
+    def _is_a_window(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if value is not None:
+            parse_windows(value)
+        return value
 
 
 class JobSpec(Request):

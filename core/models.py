@@ -10,7 +10,9 @@ from pydantic import Field
 from core.base_model import Model, Request
 from core.changed_values import Changed
 from core.job_spec import JobOptions, JobSpec, JobStatus
+from core.limits import TableLimits
 from core.progress import JobProgress, Snapshot, TableStatus
+from core.read_pressure import ReadPressure
 from core.route import Endpoint
 from core.schema import Digest
 from core.time_spent import TimeSpent
@@ -311,6 +313,14 @@ class TableRun(Model):
     """Summed over batches and copies."""
     seconds_per_batch: dict[str, float] = Field(default_factory=dict)
     """Inside the last activity of each stage."""
+    limits: TableLimits | None = None
+    """Its part of the job's limits; None: as the options say, without rates."""
+    pressure: ReadPressure = Field(default_factory=ReadPressure)
+
+    @property
+    def limits_now(self) -> TableLimits:
+        """What holds for the table."""
+        return self.limits or TableLimits(parallel_batches=self.options.parallel_batches)
 
 
 class TableResult(Model):
@@ -393,3 +403,21 @@ class PauseRequest(Request):
 
     release: bool = False
     """Also let go of the snapshot, so that no session is left at all."""
+
+
+class WindowInput(Model):
+    """Asks what the present is to a job's maintenance windows."""
+
+    windows: list[str]
+
+
+class WindowAnswer(Model):
+    """By the clock of the worker that answers."""
+
+    open: bool
+    until: datetime
+    """When that changes."""
+    until_text: str
+    """The same for people, in the window's time zone."""
+    seconds: float
+    """Until then."""

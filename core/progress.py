@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.base_model import Model
 from core.job_spec import JobStatus
+from core.limits import Limits
 from core.time_spent import TimeSpent
 
 
@@ -79,3 +80,7 @@ class JobProgress(Model):
     rows_per_second: float = 0.0
     started_at: datetime | None = None
     certificate: str | None = None
+    limits: Limits | None = None
+    """Those that hold; None until the job's options are read."""
+    waiting_until: datetime | None = None
+    """The maintenance window is closed until then."""

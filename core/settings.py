@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     """Activities at once in one load worker, DDL included."""
     validate_slots: int = Field(default=2, ge=1)
     """Activities at once in one validate worker."""
+    max_connections: int = Field(default=32, ge=2)
+    """Sessions on one database at once, of all jobs and workers together, unless its connection says maxConnections.
+    The same for all workers."""
+    leases: Path = Path("var/leases")
+    """Folder of the locks by which workers count sessions, shared by all workers; a machine with a folder of its own
+    counts for itself."""
     preload: list[str] = ["POSTGRES"]
     """Connectors that workers import while they start rather than in their first job, as a JSON list of types."""
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)

@@ -13,6 +13,7 @@ from importlib import import_module
 from temporalio.worker import Worker
 
 from activities.failures import TypedFailures
+from activities.resources.session_budget import CountsSessions
 from connectors.registry import find_type
 from core.errors import InvalidConfiguration
 from core.settings import Settings
@@ -64,7 +65,7 @@ def _worker(parts: Parts, service: Service) -> Worker:
         activities=service.activities,
         workflows=service.workflows,
         max_concurrent_activities=service.slots,
-        interceptors=[TypedFailures()],
+        interceptors=[TypedFailures(), CountsSessions()],
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.graceful_shutdown_seconds),
         max_heartbeat_throttle_interval=service.heartbeat_throttle,
         default_heartbeat_throttle_interval=service.heartbeat_throttle,

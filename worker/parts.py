@@ -12,6 +12,7 @@ from temporalio.client import Client
 from activities.resources.connections import Connections
 from activities.resources.routes import Routes
 from activities.resources.secrets import Secrets, read_environment, read_file
+from activities.resources.session_budget import SessionBudget
 from activities.resources.vault import read_vault
 from core.documents import DocumentStore
 from core.settings import Settings
@@ -34,7 +35,8 @@ class Parts:
     def build(cls, client: Client, settings: Settings) -> Parts:
         """All parts of one process."""
         documents = DocumentStore(settings.documents)
-        connections = Connections(Secrets({"env": read_environment, "file": read_file, "vault": read_vault}))
+        secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
+        connections = Connections(secrets, SessionBudget(settings.leases, settings.max_connections))
         return cls(client, settings, documents, connections, Routes(documents))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.job_spec import JobStatus
-from core.models import JobPlan, JobRun, TableResult
+from core.limits import Limits
+from core.models import JobPlan, JobRun, TableResult, WindowAnswer
 from core.progress import JobProgress, Snapshot, TableProgress, TableStatus
 
 MOST_REASONS = 5
@@ -25,6 +26,10 @@ class JobReport:
         self.snapshot: Snapshot | None = None
         self.certificate: str | None = None
         self.started_at: datetime | None = None
+        self.limits: Limits | None = None
+        self.waiting_until: datetime | None = None
+        self.window = ""
+        """In words, while the maintenance window is closed."""
 
     @property
     def attention(self) -> str | None:
@@ -57,6 +62,17 @@ class JobReport:
             proved=table.proved,
             evidence=table.evidence,
         )
+
+    def close_window(self, answer: WindowAnswer | None) -> None:
+        """Until when the job waits for its maintenance window; None: it is open."""
+        self.waiting_until = None if answer is None else answer.until
+        self.window = "" if answer is None else f"waiting for the maintenance window until {answer.until_text}"
+
+    def mention_dropped(self, foreign_keys: list[str]) -> None:
+        """What stood at the destination before, and does not any more."""
+        if foreign_keys:
+            dropped = f"dropped and not built again: {', '.join(foreign_keys)}"
+            self.waiting_for = "; ".join(filter(None, (self.waiting_for, dropped)))
 
     def begin(self, table_id: str) -> None:
         """The table's child runs."""
@@ -135,13 +151,15 @@ class JobReport:
             job_id=self._run.job_id,
             run=self._run.run,
             status=self.status,
-            stage=self.stage,
+            stage=self.window or self.stage,
             attention=self.attention,
             snapshot=self.snapshot,
             tables=tables,
             rows=sum(table.rows for table in tables),
             started_at=self.started_at,
             certificate=self.certificate,
+            limits=self.limits,
+            waiting_until=self.waiting_until,
         )
 
     def failures(self) -> str:
@@ -152,7 +170,9 @@ class JobReport:
     def describe(self) -> str:
         """Markdown for Temporal's UI."""
         counts = [f"{len(ids)} {status.lower()}" for status in TableStatus if (ids := self.ids(status))]
-        lines = [f"**{self.status}** {self.stage}", f"Tables: {', '.join(counts) or 'none yet'}"]
+        lines = [f"**{self.status}** {self.window or self.stage}", f"Tables: {', '.join(counts) or 'none yet'}"]
+        if self.limits and (rates := self.limits.rates()):
+            lines.append(f"Limits: {rates}")
         if self.attention:
             lines.append(f"**Attention:** {self.attention}")
         return "\n\n".join(lines)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -16,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.preflight import PreflightActivities
     from activities.status import StatusActivities
     from core.job_spec import JobStatus
+    from core.limits import LimitsRequest
     from core.models import (
         CertificateInput,
         JobPlan,
@@ -32,15 +31,17 @@ with workflow.unsafe.imports_passed_through():
     from core.progress import JobProgress, Snapshot, TableStatus
     from workflows import outcomes
     from workflows.activity_options import control, reaching, surveying, work
+    from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
+    from workflows.maintenance import Maintenance
+    from workflows.operator_wait import OperatorWait
     from workflows.snapshot_lease import SnapshotLease
     from workflows.stage_gate import StageGate
+    from workflows.standstill import Reason, Standstill
     from workflows.status_record import StatusRecord
     from workflows.table_children import TableChildren
 
 TABLES_PER_ACTIVITY = 200
-
-Result = TypeVar("Result")
 
 
 @workflow.defn
@@ -54,6 +55,10 @@ class MigrationJob:
         self._gate = StageGate(closed=False)
         self._snapshot = SnapshotLease()
         self._children = TableChildren(run.job_id, self._report.begin, self._end_table)
+        self._standstill = Standstill(self._gate, self._children, self._snapshot)
+        self._limits = JobLimits(self._children, self._report)
+        self._maintenance = Maintenance(self._standstill, self._report)
+        self._operator = OperatorWait(self._gate, self._report, self._record)
         self._plan: JobPlan | None = None
         self._entries: dict[str, TableEntry] = {}
         self._states: dict[str, TableRun] = {}
@@ -65,7 +70,6 @@ class MigrationJob:
         """How often a table was copied anew because its proof had failed."""
         self._dropped_keys: list[str] = []
         """Foreign keys that stood at the destination and have not been built again."""
-        self._retry_asked = False
         self._closing = False
         self._status = StatusRecord(run)
 
@@ -89,13 +93,8 @@ class MigrationJob:
         """Nothing new starts; what is in flight finishes or stops within 10 s. `release` lets go of the snapshot."""
         if self._closing:
             return
-        self._children.paused = True
         self._report.status = JobStatus.PAUSED
-        told = self._children.signal("pause")
-        await self._gate.close()
-        await told
-        if request is not None and request.release and self._gate.closed:
-            await self._snapshot.release()
+        await self._standstill.begin(Reason.OPERATOR, release=request is not None and request.release)
         await self._record()
 
     @workflow.signal
@@ -103,10 +102,8 @@ class MigrationJob:
         """Goes on; a snapshot that was let go is taken anew, and tables begun under the old one are copied again."""
         if self._closing:
             return
-        self._children.paused = False
         self._report.status = JobStatus.ACTIVE
-        self._gate.open()
-        await self._children.signal("resume")
+        await self._standstill.end(Reason.OPERATOR)
         await self._record()
 
     @workflow.signal
@@ -129,6 +126,7 @@ class MigrationJob:
 
     def _end_reading(self, table_id: str) -> None:
         self._unread.discard(table_id)
+        self._limits.share(self._readers)
         if not self._unread:
             self._snapshot.let_go()
 
@@ -138,11 +136,24 @@ class MigrationJob:
         results = self._report.take_back(request.tables)
         for result in results:
             self._bring_back(result)
-        self._retry_asked = True
+        self._operator.retry()
         return [self._report.name(result.table_id) for result in results]
 
     @retry_tables.validator
     def _refuse_retry_at_the_end(self, request: RetryRequest) -> None:
+        self._refuse_at_the_end()
+
+    @workflow.update
+    def set_limits(self, request: LimitsRequest) -> None:
+        """Changes what the request names; running tables hear it at once, those that start later begin with it."""
+        self._limits.change(request)
+        workflow.set_current_details(self._report.describe())
+
+    @set_limits.validator
+    def _refuse_limits_at_the_end(self, request: LimitsRequest) -> None:
+        self._refuse_at_the_end()
+
+    def _refuse_at_the_end(self) -> None:
         if self._closing:
             raise ApplicationError("it is writing its last words; look again in a moment", type="JobEnds")
 
@@ -175,12 +186,12 @@ class MigrationJob:
                 continue
             if not self._report.ids(TableStatus.PARKED):
                 return await self._certify()
-            await self._wait_for_retry(None)
+            await self._operator.wait(None)
 
     async def _check_connections(self) -> None:
         self._show("checking connections")
         given = PreflightInput(job_id=self._run.job_id, run=self._run.run)
-        await self._until_it_works(
+        await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 PreflightActivities.check_connections, given, **reaching("log in to source and destination")
             )
@@ -190,12 +201,14 @@ class MigrationJob:
         """Plans tables, creates what is missing at the destination, and queues those that can begin."""
         self._show("reading the catalogs")
         given = PreflightInput(job_id=self._run.job_id, run=self._run.run, only=only)
-        plan = await self._until_it_works(
+        plan = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 PreflightActivities.survey_tables, given, **surveying("read both catalogs, plan the tables")
             )
         )
         self._plan = self._plan or plan
+        self._limits.begin(plan.options)
+        await self._maintenance.begin(plan.options)
         self._report.plan(plan)
         for start in range(0, len(plan.tables), TABLES_PER_ACTIVITY):
             await self._prepare_tables(plan.tables[start : start + TABLES_PER_ACTIVITY])
@@ -221,7 +234,7 @@ class MigrationJob:
     async def _prepare_tables(self, entries: list[TableEntry]) -> None:
         self._show("creating tables")
         given = self._routes(entries)
-        prepared = await self._until_it_works(
+        prepared = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 DdlActivities.prepare_tables, given, **self._load_work(f"create {len(entries)} tables")
             )
@@ -251,7 +264,7 @@ class MigrationJob:
             except ActivityError as error:
                 if outcomes.cancelled(error):
                     raise
-                await self._wait_for_retry(outcomes.message(error))
+                await self._operator.wait(outcomes.message(error))
 
     def _lacks_snapshot(self) -> bool:
         plan = self._known_plan
@@ -265,7 +278,7 @@ class MigrationJob:
             return bool(self._unplanned()) or (self._lacks_snapshot() and not self._gate.closed)
 
         self._show("moving tables")
-        await self._children.run_queue(self._known_plan.options.parallel_tables, self._table_run, interrupted)
+        await self._children.run_queue(lambda: self._limits.parallel_tables, self._table_run, interrupted)
 
     async def _build_foreign_keys(self) -> None:
         """Once all tables are in; a key that does not hold parks its table."""
@@ -275,7 +288,7 @@ class MigrationJob:
             return
         self._show("building foreign keys")
         given = self._routes(entries)
-        built = await self._until_it_works(
+        built = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(
                 DdlActivities.build_foreign_keys, given, **self._load_work(f"foreign keys of {len(entries)} tables")
             )
@@ -305,44 +318,21 @@ class MigrationJob:
     async def _close(self, status: JobStatus) -> None:
         """The status is final once nothing of the job is left: no session, nothing in staging."""
         self._closing = True
-        if self._dropped_keys:
-            self._report.waiting_for = "; ".join(
-                filter(
-                    None, (self._report.waiting_for, f"dropped and not built again: {', '.join(self._dropped_keys)}")
-                )
-            )
+        self._maintenance.end()
+        self._report.mention_dropped(self._dropped_keys)
         await self._snapshot.release()
         self._show("")
         await self._status.close(self._report, status)
         self._report.status = status
         await workflow.wait_condition(workflow.all_handlers_finished)
 
-    async def _until_it_works(self, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
-        """What holds up the whole job is told to operators and tried again when they say so."""
-        while True:
-            try:
-                return await self._gate.run(start)
-            except ActivityError as error:
-                if outcomes.cancelled(error):
-                    raise
-                await self._wait_for_retry(outcomes.message(error))
-
-    async def _wait_for_retry(self, reason: str | None) -> None:
-        """The job is ACTIVE and its attention says what it waits for; None: parked tables speak for themselves."""
-        self._retry_asked = False
-        self._report.waiting_for = reason
-        self._show("waiting for an operator")
-        await self._record()
-        await workflow.wait_condition(lambda: self._retry_asked)
-        self._report.waiting_for = None
-        await self._record()
-
     def _table_run(self, entry: TableEntry) -> TableRun:
         """A child's input: where it goes on after parking, else the beginning."""
         current = self._snapshot.current if self._unread else None
+        limits = self._limits.share(self._readers + 1)
         state = self._states.pop(entry.table_id, None)
         if state is not None:
-            return state.model_copy(update={"newer_snapshot": current, "paused": False})
+            return state.model_copy(update={"newer_snapshot": current, "paused": False, "limits": limits})
         return TableRun(
             job_id=self._run.job_id,
             run=self._run.run,
@@ -351,7 +341,13 @@ class MigrationJob:
             options=self._known_plan.options,
             snapshot=current,
             workflow_priority=-(-entry.priority // 2),
+            limits=limits,
         )
+
+    @property
+    def _readers(self) -> int:
+        """Tables that run and still need the source."""
+        return len(self._children.running & self._unread)
 
     async def _end_table(self, result: TableResult) -> None:
         if result.state is not None and result.status == TableStatus.PARKED:

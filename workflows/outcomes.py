@@ -22,12 +22,13 @@ PARKING = frozenset(
         "DataRejected",
         "Unavailable",
         "Contended",
+        "BudgetTaken",
         "SnapshotGone",
         "SnapshotExpired",
     )
 )
-"""Classes of core.errors that an operator can mend. Unavailable and Contended only reach a workflow after the outage
-limit, SnapshotGone only leaves it after many copies."""
+"""Classes of core.errors that an operator can mend. Unavailable, Contended and BudgetTaken only reach a workflow after
+the outage limit, SnapshotGone only leaves it after many copies."""
 
 
 def kind(error: BaseException) -> str:
@@ -49,6 +50,13 @@ def message(error: BaseException) -> str:
     if isinstance(error, ActivityError) and isinstance(cause, TimeoutError):
         return f"{error.activity_type} did not finish in time ({text}): is a worker of its stage running?"
     return str(text)
+
+
+def passes(error: BaseException) -> bool:
+    """It waits for other jobs, not for an operator."""
+    cause = _cause(error)
+    last = cause.cause if isinstance(cause, TimeoutError) else None
+    return "BudgetTaken" in (kind(error), last and kind(last))
 
 
 def parks(error: BaseException) -> bool:

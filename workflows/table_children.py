@@ -48,6 +48,16 @@ class TableChildren:
         """Some table runs or has not begun."""
         return bool(self._queue or self._running)
 
+    @property
+    def queued(self) -> bool:
+        """Some table has not begun."""
+        return bool(self._queue)
+
+    @property
+    def running(self) -> set[str]:
+        """Ids of the tables whose child has begun, or is about to."""
+        return set(self._running)
+
     def enqueue(self, entries: list[TableEntry]) -> None:
         """Adds tables; 1 goes first, 10 last."""
         self._queue = sorted(self._queue + entries, key=lambda entry: entry.priority)
@@ -57,20 +67,20 @@ class TableChildren:
         self._queue = [entry for entry in self._queue if entry.table_id != table_id]
 
     async def run_queue(
-        self, parallel: int, describe: Callable[[TableEntry], TableRun], interrupted: Callable[[], bool]
+        self, parallel: Callable[[], int], describe: Callable[[TableEntry], TableRun], interrupted: Callable[[], bool]
     ) -> None:
-        """Starts what is queued, `parallel` at once, until nothing is queued and nothing runs, or until interrupted,
-        which leaves running children alone. `describe` gives a child's input at its start.
+        """Starts what is queued, `parallel` at once as it stands then, until nothing is queued and nothing runs, or
+        until interrupted, which leaves running children alone. `describe` gives a child's input at its start.
 
         Small tables take a quarter of a place: they mostly wait for Temporal and for the servers' answers.
         """
 
         def next_entry() -> TableEntry | None:
             """A table whose parking is still being recorded is not begun again before that is done."""
-            if self.paused or self._taken >= PLACES * parallel:
+            if self.paused or self._taken >= PLACES * parallel():
                 return None
             entry = next((entry for entry in self._queue if entry.table_id not in self._running), None)
-            return entry if entry and self._taken + _places(entry) <= PLACES * parallel else None
+            return entry if entry and self._taken + _places(entry) <= PLACES * parallel() else None
 
         while self.busy and not interrupted():
             await workflow.wait_condition(lambda: bool(next_entry()) or not self.busy or interrupted())

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.transform import TransformActivities
     from activities.validate import ValidateActivities
     from core.changed_values import add_changed
+    from core.limits import TableLimits
     from core.models import (
         BatchSpan,
         CountInput,
@@ -39,13 +40,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
     from workflows.table_report import describe, estimate
+    from workflows.throttle import Throttle
 
 
 Result = TypeVar("Result")
 SECOND = timedelta(seconds=1)
-BATCHES_IN_FLIGHT = 2
-"""Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More
-would only lie in staging."""
 SOON = timedelta(seconds=2)
 MOST_COPIES = 10
 """A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
@@ -66,9 +65,7 @@ class TableMigration:
         self.stage = "waiting"
         self._left_over = list(run.unfinished)
         self._telling: asyncio.Task[None] | None = None
-        self._stages = {
-            stage: asyncio.Semaphore(run.options.parallel_batches) for stage in ("extract", "transform", "load")
-        }
+        self._throttle = Throttle(run)
 
     @workflow.run
     async def run(self, run: TableRun) -> TableResult:
@@ -110,6 +107,11 @@ class TableMigration:
         """A new moment replaced the one that rows were read under."""
         self.state.newer_snapshot = snapshot
 
+    @workflow.signal
+    def limit(self, limits: TableLimits) -> None:
+        """Its part of the job's limits has changed."""
+        self._throttle.limit(limits)
+
     @workflow.query
     def progress(self) -> TableProgress:
         """Where the table is, for people."""
@@ -117,11 +119,12 @@ class TableMigration:
 
     async def _copy(self) -> None:
         """All rows of one moment into one load; starts over where the moment is lost."""
-        window = BoundedWindow(BATCHES_IN_FLIGHT * self.state.options.parallel_batches)
+        window = self._throttle.open_window()
         try:
             if self.state.load is None:
                 await window.submit(self._begin_load())
             await self._move_batches(window)
+            await self._throttle.pace.wait()
             self.state.source_read = True
         except SnapshotReplaced:
             await window.abandon()
@@ -166,6 +169,7 @@ class TableMigration:
             self._check_snapshot()
             if workflow.info().is_continue_as_new_suggested():
                 await window.drain()
+                await self._throttle.pace.wait()
                 self._check_snapshot()
                 await self._continue_as_new()
         if self._counts and not self.state.entry.is_small:
@@ -184,9 +188,11 @@ class TableMigration:
         count = batches_to_take(
             state.entry.batches_per_activity,
             state.entry.batches - state.next_batch,
-            state.options.parallel_batches,
+            state.limits_now.parallel_batches,
             max(state.seconds_per_batch.values(), default=0.0),
         )
+        if not state.entry.is_small:
+            count = min(count, self._throttle.pace.most_batches or count)
         span = BatchSpan(first=state.next_batch, count=count)
         state.next_batch += count
         state.unfinished.append(span)
@@ -195,13 +201,13 @@ class TableMigration:
     async def _move(self, span: BatchSpan) -> None:
         while True:
             try:
-                async with self._stages["extract"]:
-                    staged = await self._extract(span)
+                async with self._throttle.turns["extract"]:
+                    staged = await self._throttle.pace.extracting(span, lambda: self._extract(span))
                 if self.state.entry.arrow:
-                    async with self._stages["transform"]:
+                    async with self._throttle.turns["transform"]:
                         staged = await self._transform(span, staged)
                 await workflow.wait_condition(lambda: self.state.load is not None)
-                async with self._stages["load"]:
+                async with self._throttle.turns["load"]:
                     await self._load(span, staged)
                 return
             except ActivityError as error:
@@ -224,6 +230,7 @@ class TableMigration:
         self._note_pace("extract", staged.seconds, span)
         if staged.counted_rows is not None:
             self.state.counted_rows = staged.counted_rows
+        self._throttle.observe(staged)
         return staged
 
     async def _transform(self, span: BatchSpan, staged: StagedBatches) -> StagedBatches:

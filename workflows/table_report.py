@@ -27,6 +27,7 @@ def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:
         rows_per_second=rate,
         eta_seconds=eta,
         copies=state.copy_number,
+        message="" if state.source_read else state.pressure.in_words(),
         timings=state.timings,
         wall_seconds=elapsed,
     )
@@ -35,4 +36,5 @@ def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:
 def describe(progress: TableProgress) -> str:
     """Markdown for Temporal's UI."""
     done = f"{progress.batches_done} of {progress.batches} batches, {progress.rows:,} rows"
-    return f"**{progress.name}**: {progress.stage}. {done}, {progress.rows_per_second:,.0f} rows/s"
+    slower = f"\n\n{progress.message}" if progress.message else ""
+    return f"**{progress.name}**: {progress.stage}. {done}, {progress.rows_per_second:,.0f} rows/s{slower}"

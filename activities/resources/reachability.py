@@ -28,7 +28,8 @@ class Reachability:
         errors = [error for error in problems if isinstance(error, MigrationError)]
         if errors:
             lasting = [error for error in errors if not error.retryable]
-            kind = type(lasting[0]) if lasting else Unavailable
+            kinds = {type(error) for error in errors}
+            kind = type(lasting[0]) if lasting else kinds.pop() if len(kinds) == 1 else Unavailable
             raise kind("; ".join(str(error).rstrip(".") for error in errors), remedy="Mend it, then retry the job")
         return [info for info in found if isinstance(info, ServerInfo)]
 
@@ -39,7 +40,7 @@ class Reachability:
         except MigrationError as error:
             problems.append(error)
         try:
-            connector = await self._connections.connector(endpoint, "preflight")
+            connector = await self._connections.connector(endpoint, "preflight", patient=False)
             if not problems:
                 return await connector.check()
         except MigrationError as error:

@@ -11,10 +11,11 @@ from activities.resources.connections import Connections
 from activities.resources.naming import Naming
 from activities.resources.planned_table import Draft, PlannedTable
 from activities.resources.route_planner import BindChain, RoutePlanner
+from activities.step_size import step_bytes
 from connectors.base import Connector, ListsObjects, ReadsRows, capability
 from connectors.contract import Selection
 from core.errors import InvalidConfiguration, NotFound, Parks
-from core.job_spec import JobSpec, TableSpec
+from core.job_spec import JobOptions, JobSpec, TableSpec
 from core.models import ParkedTable
 from core.route import Endpoint, TableRoute
 from core.schema import NotCarried, TableName, TableSchema
@@ -112,7 +113,7 @@ class Survey:
                 drafts.append(planner.draft(planned.check(job.options.create_tables)))
             except Parks as error:
                 surveyed.parked.append(planned.park(error))
-        gate = asyncio.Semaphore(PLANS_AT_ONCE)
+        gate = asyncio.Semaphore(self._connections.at_once(_endpoint(job, "source"), PLANS_AT_ONCE))
 
         async def plan(draft: Draft) -> TableRoute | ParkedTable:
             async with gate:
@@ -176,10 +177,7 @@ class Survey:
         return set(carried) - lacking
 
     async def _connector(self, job: JobSpec, side: str) -> Connector:
-        connection = job.source if side == "source" else job.destination
-        return await self._connections.connector(
-            Endpoint.model_validate({"side": side, "connection": connection}), "survey"
-        )
+        return await self._connections.connector(_endpoint(job, side), "survey")
 
     async def _route(
         self, planner: RoutePlanner, reader: ReadsRows, job: JobSpec, draft: Draft, drafts: Sequence[Draft]
@@ -187,7 +185,7 @@ class Survey:
         plan = await reader.plan_ranges(
             draft.table.source,
             batch_rows=draft.table.spec.batch_size,
-            batch_bytes=_batch_bytes(draft.table.source.estimated_bytes, job.options.parallel_batches),
+            batch_bytes=_batch_bytes(job.options, draft.table.source),
             stable_pages=job.options.consistency == "snapshot" and planner.exports_snapshot,
         )
         route = planner.route(draft, plan, drafts)
@@ -202,7 +200,13 @@ class Survey:
         return route
 
 
-def _batch_bytes(table_bytes: int, parallel: int) -> int:
+def _batch_bytes(options: JobOptions, table: TableSchema) -> int:
     """So that a table of middling size has twice as many batches as go at once: the first are loaded while the others
-    are read, and none is left over at the end."""
-    return min(max(table_bytes // (2 * parallel) + ROUNDING_BYTES, SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)
+    are read, and none is left over at the end. Less, where the job's rates ask for smaller steps."""
+    wanted = table.estimated_bytes // (2 * options.parallel_batches) + ROUNDING_BYTES
+    size = min(max(wanted, SMALLEST_BATCH_BYTES), LARGEST_BATCH_BYTES)
+    return int(min(size, step_bytes(options, table)))
+
+
+def _endpoint(job: JobSpec, side: str) -> Endpoint:
+    return Endpoint.model_validate({"side": side, "connection": job.source if side == "source" else job.destination})

@@ -6,6 +6,7 @@ from fastapi import APIRouter, status
 
 from api.dependencies import GivenActor, GivenParts
 from api.schemas import JobView, job_view
+from core.limits import LimitsRequest
 from core.models import PauseRequest, RetryRequest
 
 router = APIRouter(prefix="/api/jobs/{job_id}", tags=["job commands"])
@@ -41,3 +42,12 @@ async def retry_tables(
 ) -> JobView:
     """Tries parked and failed tables again: all, or those named. Also wakes a job that waits for its databases."""
     return job_view(await parts.control.retry(job_id, request or RetryRequest(), actor))
+
+
+@router.patch("/limits", status_code=status.HTTP_202_ACCEPTED)
+async def change_limits(job_id: str, parts: GivenParts, actor: GivenActor, request: LimitsRequest) -> JobView:
+    """Changes parallelism and rates of a running job, at once. What is not named stays; a rate of null is lifted.
+
+    GET …/progress shows the limits that hold. They last until the run ends: the next one begins with the job's options.
+    """
+    return job_view(await parts.control.set_limits(job_id, request, actor))

@@ -49,3 +49,7 @@ class OracleOptions(ConnectorOptions):
     def address(self) -> tuple[str, int]:
         """Host and port of the listener."""
         return self.host, self.port
+
+    def counted_as(self) -> str:
+        """A service of a listener."""
+        return f"{self.host.lower()}:{self.port}/{self.service_name or self.sid}"

@@ -223,6 +223,7 @@ class LocalStack:
             "STERNA_CONFIG_STORE": self.config_store_url,
             "STERNA_DOCUMENTS": str(self.documents),
             "STERNA_STAGING": str(self.staging),
+            "STERNA_LEASES": str(self.folder / "leases"),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
             **self._environment,

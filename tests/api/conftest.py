@@ -38,6 +38,7 @@ def private_settings(postgres: PostgresServer, database: str, folder: Path) -> S
         config_store=f"postgresql+asyncpg://{postgres.user}@127.0.0.1:{postgres.port}/{database}",
         documents=folder / "documents",
         staging=folder / "staging",
+        leases=folder / "leases",
         task_queue_prefix=f"test-{uuid.uuid4().hex[:8]}",
         api_port=free_port(),
     )

@@ -57,6 +57,12 @@ STEP: list[str | int] = ["tables", 0, "transformations", 1]
 REFUSED: list[tuple[str, Json, str, str]] = [
     ("unknown field", _changed(["nmae"], SECRET), "nmae", "Did you mean name?"),
     ("unknown option", _changed(["options"], {"paralelTables": 2}), "options.paralelTables", "parallelTables"),
+    (
+        "a window without a zone",
+        _changed(["options"], {"maintenanceWindow": "22:00-05:00"}),
+        "options.maintenanceWindow",
+        "Europe/Berlin",
+    ),
     ("unknown table field", _changed(["tables", 0, "batch_sizes"], 1), "tables[0].batch_sizes", "batchSize"),
     ("inline password", _changed(["source", "password"], SECRET), "source.password", "secretsRef"),
     ("inline token", _changed(["destination", "apiToken"], SECRET), "destination.apiToken", "secretsRef"),

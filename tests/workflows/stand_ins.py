@@ -189,10 +189,11 @@ class StandIns:
         await self._called(given)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[StandIns]:
-        """Workers for every queue of this test's own prefix."""
+    async def serving(self, *real: Callable[..., Any]) -> AsyncIterator[StandIns]:
+        """Workers for every queue of this test's own prefix; `real` activities answer on the control queue."""
         async with AsyncExitStack() as running:
-            for queue, activities in self._by_queue().items():
+            for queue, stand_ins in self._by_queue().items():
+                activities = [*stand_ins, *real] if queue == "control" else stand_ins
                 worker = Worker(
                     self.client,
                     task_queue=f"{self.prefix}-{queue}",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from temporalio.exceptions import ApplicationError, CancelledError
 from core.job_spec import JobOptions, JobStatus
 from core.models import PauseRequest, RetryRequest
 from tests.workflows.stand_ins import StandIns, beating_until_stopped, entry, refusal, until
+from workflows import operator_wait
 from workflows.migration_job import MigrationJob
 
 SECONDS = 30
@@ -303,3 +305,22 @@ async def test_the_snapshot_of_a_small_table_is_let_go_though_its_keys_take_long
         assert not door.opened.is_set()
         door.opened.set()
         assert (await asyncio.wait_for(job.result(), SECONDS)).status == JobStatus.COMPLETED
+
+
+async def test_a_job_that_finds_all_sessions_taken_waits_for_other_jobs_and_not_for_an_operator(
+    stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator_wait, "AGAIN", timedelta(seconds=0.2))
+    tries = 0
+
+    async def taken_twice(given: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise refusal("BudgetTaken", "all 2 sessions are taken")
+
+    stand_ins.hooks["check_connections"] = taken_twice
+    async with stand_ins.serving():
+        progress = await asyncio.wait_for((await stand_ins.start_job()).result(), SECONDS)
+    assert progress.status == JobStatus.COMPLETED
+    assert "all 2 sessions are taken" in [update.attention for update in stand_ins.of("record_status")]

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from activities.certificate import CertificateActivities
+from activities.maintenance import MaintenanceActivities
 from activities.plan import PlanActivities
 from activities.preflight import PreflightActivities
 from activities.resources.data_scan import DataScan
@@ -65,4 +66,5 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         status.recall_outcome,
         certificate.write_certificate,
         plan.plan_job,
+        MaintenanceActivities().look_at_window,
     ]
