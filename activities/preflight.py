@@ -62,7 +62,8 @@ class PreflightActivities:
                 )
             stored = await self._store.resolve_tables(given.job_id, specs)
             tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
-            surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only)
+            watermarks = await self._store.watermarks(given.job_id, before_run=given.run)
+            surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only, watermarks)
         ready = [route for route in surveyed.routes if not route.refusals]
         self._evidence.write_not_carried(given.job_id, given.run, surveyed.not_carried)
         return JobPlan(
@@ -95,6 +96,7 @@ class PreflightActivities:
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
             builds_after_load=any((route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences)),
+            incremental=route.incremental is not None,
         )
 
 

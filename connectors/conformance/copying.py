@@ -24,6 +24,7 @@ from connectors.contract import (
     LoadRef,
     LoadTarget,
     Selection,
+    WatermarkRange,
     WrittenColumn,
 )
 from core.schema import Column, Digest, Key, RangePlan, TableDdl, TableName, TableSchema, WholeTable
@@ -236,6 +237,7 @@ async def read_rows(
     columns: Sequence[str],
     ranges: Iterable[AnyRange] = (WholeTable(),),
     where: str | None = None,
+    watermark: WatermarkRange | None = None,
 ) -> list[Row]:
     """Interchange text of a table's rows, range by range."""
     found: list[Row] = []
@@ -245,7 +247,8 @@ async def read_rows(
 
     async with reader.reading(None) as session:
         for rows in ranges:
-            await session.read_arrow(Selection(table, columns, where, interchange=True), rows, keep)
+            selection = Selection(table, columns, where, interchange=True, watermark=watermark)
+            await session.read_arrow(selection, rows, keep)
     return found
 
 

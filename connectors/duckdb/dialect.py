@@ -30,6 +30,7 @@ class DuckdbDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="duckdb",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         single_process_writer=True,

@@ -44,6 +44,7 @@ class MysqlDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="mysql",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         native_formats=[CSV_INTERCHANGE],
@@ -145,6 +146,10 @@ class MysqlDialect(SqlDialect):
         if value.kind == "timestamp_tz" and base in MOMENTS:
             return f"IF({placeholder} LIKE '%+00', LEFT({placeholder}, CHAR_LENGTH({placeholder}) - 3), {placeholder})"
         return placeholder
+
+    def constant(self, text: str, value: ValueType, native: str) -> str:
+        """See SqlDialect. Sessions are in UTC; only a constant is compared as a moment with a column."""
+        return super().constant(text.removesuffix("+00"), value, native)
 
 
 def _characters(sql: str, native: NativeType) -> str:

@@ -123,6 +123,12 @@ class SqlDialect(ABC):
         """A string literal."""
         return "'" + text.replace("'", "''") + "'"
 
+    def constant(self, text: str, value: ValueType, native: str) -> str:
+        """SQL of a number, date or timestamp that compares with a column of that native type; `text` is finite."""
+        if value.kind in ("integer", "decimal"):
+            return text
+        return self.write_expression(self.literal(text), value, native)
+
     def placeholder(self, position: int) -> str:
         """The driver's mark for the parameter at that position, counted from 0."""
         return "?"

@@ -18,6 +18,7 @@ class SqliteDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="sqlite",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         loosely_typed=True,

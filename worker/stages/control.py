@@ -63,6 +63,7 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         status.record_status,
         status.record_outcome,
         status.recall_outcome,
+        status.record_watermark,
         certificate.write_certificate,
         plan.plan_job,
     ]
