@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.base_model import Request
-from core.watermark import duration_seconds
+from core.duration import duration_seconds
 
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")

@@ -8,14 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from core.base_model import Model
+from core.duration import UNITS, duration_seconds
 from core.errors import InvalidConfiguration
 
 NUMBERS = ("integer", "decimal")
 MOMENTS = ("date", "timestamp", "timestamp_tz")
 KINDS = (*NUMBERS, *MOMENTS)
 """Kinds of values that a watermark may have."""
-UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-DURATION = re.compile(rf"(\d{{1,9}}) ({'|'.join(UNITS)})s?")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2})(\.\d+)?(\+00)?")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -63,12 +62,6 @@ class StoredWatermark(Model):
     number: int
     """How many passes are proved."""
     value: str | None
-
-
-def duration_seconds(text: str) -> int | None:
-    """Seconds of `5 minutes`; None where it is no duration."""
-    found = DURATION.fullmatch(text.strip())
-    return int(found[1]) * UNITS[found[2]] if found else None
 
 
 def order(text: str, kind: str) -> Any:
