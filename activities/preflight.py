@@ -82,6 +82,7 @@ class PreflightActivities:
 
     def _entry(self, route: TableRoute, priority: int, parallel: int) -> TableEntry:
         batches = route.plan.batches
+        later_pass = route.incremental is not None and not route.incremental.first
         batch_bytes = max(1, route.source_schema.estimated_bytes // batches)
         wanted = min(ACTIVITY_BYTES // batch_bytes, batches // (2 * parallel), MOST_BATCHES_PER_ACTIVITY)
         return TableEntry(
@@ -91,7 +92,7 @@ class PreflightActivities:
             route=self._routes.write(route),
             batches=batches,
             batches_per_activity=max(1, wanted),
-            estimated_rows=route.source_schema.estimated_rows,
+            estimated_rows=0 if later_pass else route.source_schema.estimated_rows,
             estimated_bytes=route.source_schema.estimated_bytes,
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),

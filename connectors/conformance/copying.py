@@ -83,6 +83,7 @@ class Destination:
     ddl: TableDdl
     job_id: str = ""
     _runs: int = field(default=RUN, repr=False)
+    upsert_keys: Sequence[str] = ()
 
     @classmethod
     async def prepare(
@@ -143,7 +144,8 @@ class Destination:
             WrittenColumn(column.name, arrival.value, arrival.type)
             for column, arrival in zip(self.columns, self.arrivals, strict=True)
         )
-        return LoadTarget(self.table, [column.name for column in self.columns], written=written)
+        names = [column.name for column in self.columns]
+        return LoadTarget(self.table, names, tuple(self.upsert_keys), written=written)
 
     @property
     def method(self) -> DigestMethod:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from connectors.base import ReadsRows, capability
 from connectors.conformance.behaviours import needs
 from connectors.conformance.copying import read_rows
@@ -21,12 +23,6 @@ MARKS = {
 """By sample: three values, growing."""
 
 
-def marks_of(harness: type[Harness]) -> list[str]:
-    """The samples that may be watermarks: where types are loose, moments do not compare as moments."""
-    loose = harness.capabilities().loosely_typed
-    return [sample for sample in MARKS if sample in harness.natives and (sample == "int64" or not loose)]
-
-
 class Passes:
     """Incremental reading"""
 
@@ -34,6 +30,8 @@ class Passes:
     async def test_watermarks(self, harness: Harness, mark: str) -> None:
         """The greatest value of a column is found, and the rows past one value and up to another, those of NULL where
         they are asked for."""
+        if harness.capabilities().loosely_typed and mark != "int64":
+            pytest.skip("moments compare as the text they were written in")
         await _read_passes(harness, mark, MARKS[mark])
 
 

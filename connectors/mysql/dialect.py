@@ -19,7 +19,7 @@ from connectors.mysql.native_types import (
     NativeType,
     read_type,
 )
-from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
+from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect, UpsertStyle
 from core.schema import Capabilities, Column, Sequence, TableName
 from core.value_type import Arrival, ValueType
 
@@ -49,12 +49,18 @@ class MysqlDialect(SqlDialect):
         creates_tables=True,
         native_formats=[CSV_INTERCHANGE],
         key_during_load=True,
-        load_modes=["append", "replace"],
+        upserts=True,
+        load_modes=["append", "replace", "upsert"],
         ignores_case="columns",
         folds="none",
         identifier_bytes=64,
     )
     ledger_types: ClassVar[LedgerTypes] = LedgerTypes(text="VARCHAR({length}) CHARACTER SET ascii COLLATE ascii_bin")
+    upsert: ClassVar[UpsertStyle | None] = UpsertStyle(
+        create="CREATE TEMPORARY TABLE {incoming} LIKE {table}",
+        update="UPDATE {table} AS t JOIN {incoming} AS i ON {same} SET {changes}",
+        qualifies=True,
+    )
     ddl: ClassVar[DdlStyle] = DdlStyle(
         table_options=TABLE_OPTIONS,
         keys_in_table=True,

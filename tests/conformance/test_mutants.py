@@ -94,9 +94,9 @@ def rows_are_not_counted(patch: pytest.MonkeyPatch) -> None:
     """Whatever came is committed."""
     load = SqlWriter._load
 
-    async def trusting(self: SqlWriter, target: object, entry: object, write: Callable[[], object]) -> object:
-        async def claimed() -> int:
-            await write()  # type: ignore[misc]
+    async def trusting(self: SqlWriter, target: object, entry: object, write: Callable[[object], object]) -> object:
+        async def claimed(into: object) -> int:
+            await write(into)  # type: ignore[misc]
             return entry.digest.rows  # type: ignore[attr-defined,no-any-return]
 
         return await load(self, target, entry, claimed)  # type: ignore[arg-type]

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from api.cli import Exit
+from deploy.local.mariadb_server import MariadbServer
+from deploy.local.postgres_server import PostgresServer
 from deploy.local.stack import LocalStack
+from tests.conftest import NewDatabase
 from tests.end_to_end.conftest import FINAL, Databases, Jobs
+from tests.end_to_end.engines import (
+    DuckdbEngine,
+    Engine,
+    MariadbEngine,
+    PostgresEngine,
+    SqliteEngine,
+    make_rows,
+)
 from tests.end_to_end.test_cli_commands import sterna
 from tests.end_to_end.test_load_modes import run_again
 from tests.independent_comparison import assert_equal, assert_same_rows
@@ -92,6 +109,51 @@ def test_a_second_run_loads_what_is_new_and_keeps_what_is_deleted(
 
         run_again(jobs, job_id)
         assert evidence(jobs, job_id)["public.growing"]["rows"]["extracted"] == 0
+
+
+@pytest.mark.parametrize("destination", ["MYSQL", "SQLITE", "DUCKDB"])
+def test_passes_go_on_between_engines(
+    destination: str,
+    postgres: PostgresServer,
+    mariadb: MariadbServer,
+    new_database: NewDatabase,
+    jobs: Jobs,
+    tmp_path: Path,
+) -> None:
+    """Into engines whose rows do not tell who wrote them."""
+    maria = MariadbEngine(mariadb.port, mariadb.user, f"passes_{secrets.token_hex(4)}")
+    maria.create_database()
+    source: Engine = maria
+    places: dict[str, Callable[[], Engine]] = {
+        "MYSQL": lambda: maria,
+        "SQLITE": lambda: SqliteEngine(tmp_path / "readings.sqlite"),
+        "DUCKDB": lambda: DuckdbEngine(tmp_path / "readings.duckdb"),
+    }
+    arrived = places[destination]()
+    if source is arrived:
+        source = PostgresEngine(postgres.port, postgres.user, new_database())
+    rows = make_rows(60)
+    source.fill(rows[:50])
+    table = {
+        "sourceTable": source.named,
+        "loadMode": "upsert",
+        "batchSize": 20,
+        "incremental": {"column": "taken", "overlap": "1 day"},
+    }
+    job_id = jobs.run({"name": "passes", "source": source.side(), "destination": arrived.side(), "tables": [table]})[
+        "jobId"
+    ]
+    assert arrived.rows() == rows[:50]
+    changed = [(*row[:1], "changed", *row[2:]) for row in rows[48:]]
+    with source.session() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"DELETE FROM {source.table} WHERE id > 48")
+        marks = ", ".join(source.marks())
+        cursor.executemany(f"INSERT INTO {source.table} VALUES ({marks})", [source.bound(row) for row in changed])
+        connection.commit()
+    run_again(jobs, job_id)
+    (part,) = jobs.certificate(job_id)["tables"]
+    assert (part["rows"]["extracted"], part["rows"]["atDestination"], part["load"]) == (12, 12, 2)
+    assert arrived.rows() == [*rows[:48], *changed]
 
 
 def test_a_pass_whose_proof_fails_does_not_move_the_watermark_on(databases: Databases, jobs: Jobs) -> None:
