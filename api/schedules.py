@@ -35,6 +35,8 @@ from core.search_attributes import JOB_ID
 from core.temporal_client import schedule_id, schedule_prefix, task_queue
 
 NEXT_TIMES = 5
+LOOK_TIMEOUT = timedelta(seconds=1)
+"""Where the schedule is shown beside other things, they do not wait longer for it."""
 
 
 class Schedules:
@@ -66,17 +68,17 @@ class Schedules:
         await self._audit(job.job_id, "schedule", actor, request.model_dump(mode="json", by_alias=True))
         return await self.get(job.job_id)
 
-    async def get(self, job_id: str) -> ScheduleView:
+    async def get(self, job_id: str, within: timedelta = RPC_TIMEOUT) -> ScheduleView:
         """The job's schedule, its next times, and what became of the last ones. Raises NotFound where it has none."""
         job = await self._store.get_summary(job_id)
         async with _none_is_not_found(job.job_id):
-            found = await self._handle(job.job_id).describe(rpc_timeout=RPC_TIMEOUT)
+            found = await self._handle(job.job_id).describe(rpc_timeout=within)
         return await self._view(job.job_id, job.name, found)
 
     async def find(self, job_id: str) -> ScheduleView | None:
         """As `get`; None where there is none, or where Temporal is away."""
         try:
-            return await self.get(job_id)
+            return await self.get(job_id, LOOK_TIMEOUT)
         except (NotFound, RPCError):
             return None
 

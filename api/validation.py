@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zoneinfo
 from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel, ValidationError
@@ -29,6 +30,14 @@ def check_spec(spec: JobSpec) -> None:
         errors += wrong_passes(spec.tables, spec.options.load_mode)
     if errors:
         raise invalid_fields(errors)
+
+
+def check_timezone(name: str) -> None:
+    """Raises a Problem with status 422. A system that has no time zones leaves the word to Temporal."""
+    known = zoneinfo.available_timezones()
+    if known and name not in known:
+        message = "is no time zone of the IANA database"
+        raise invalid_fields([FieldError(field="timezone", message=message, remedy="Write e.g. Europe/Berlin")])
 
 
 def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,7 +24,7 @@ class ScheduleRequest(Request):
     every: str | None = Field(default=None, examples=["15 minutes"])
     """The time from one start to the next: seconds, minutes, hours, days or weeks, counted from 1970 in UTC."""
     timezone: str = Field(default="UTC", examples=["Europe/Berlin"])
-    """What `cron` means by an hour."""
+    """What `cron` means by an hour, by IANA name."""
     overlap: Literal["skip", "wait"] = "skip"
     """At a time at which the job still runs: skip the time, or begin a run as soon as that one has ended (one time
     waits, more are skipped)."""
@@ -48,15 +47,6 @@ class ScheduleRequest(Request):
     def _is_time(cls, value: str | None) -> str | None:
         if value is not None and not duration_seconds(value):
             raise ValueError("is no span of time. Write e.g. '15 minutes'")
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("is no time zone of the IANA database. Write e.g. Europe/Berlin") from None
         return value
 
     @field_validator("catch_up")

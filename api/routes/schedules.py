@@ -6,6 +6,7 @@ from fastapi import APIRouter, status
 
 from api.dependencies import GivenActor, GivenParts
 from api.schemas import ScheduleList, ScheduleNote, ScheduleView
+from api.validation import check_timezone
 from core.schedule import ScheduleRequest
 
 router = APIRouter(tags=["schedules"])
@@ -28,6 +29,7 @@ async def get_schedule(job_id: str, parts: GivenParts) -> ScheduleView:
 @router.put(PATH)
 async def put_schedule(job_id: str, request: ScheduleRequest, parts: GivenParts, actor: GivenActor) -> ScheduleView:
     """Gives the job this schedule, in place of the one that it has. Each time begins the job's next run."""
+    check_timezone(request.timezone)
     return await parts.schedules.put(job_id, request, actor)
 
 
