@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,8 +12,15 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from core.temporal_client import schedule_id
+from activities.schedule import ScheduleActivities
+from core.config_store.store import ConfigStore
+from core.errors import Unavailable
+from core.job_start import JobStarter
+from core.schedule import StartRunInput, StartRunResult
+from core.settings import Settings
+from core.temporal_client import job_workflow_id, schedule_id
 from tests.api.conftest import Json, Live, status_becomes, until
+from tests.config_store.specs import sample
 
 NIGHTLY = {"cron": "30 3 * * *", "timezone": "Europe/Berlin", "note": "after the backup"}
 
@@ -164,3 +171,27 @@ async def test_a_wrong_schedule_is_refused_by_field(
     assert field in str([error["field"] for error in answer.json().get("errors", [])])
     assert remedy in answer.text
     assert (await api.get(f"/api/jobs/{job_id}/schedule")).status_code == 404
+
+
+async def test_a_start_that_broke_off_after_the_run_was_recorded_is_made_good(
+    store: ConfigStore, client: Client, settings: Settings
+) -> None:
+    """As where a worker dies between the two: the next attempt starts the workflow of the same run."""
+
+    class Dies(JobStarter):
+        async def ensure_started(self, job_id: str) -> None:
+            return None
+
+    job_id = (await store.create_job(sample())).job.job_id
+    asked = StartRunInput(job_id=job_id, scheduled_at=datetime(2026, 3, 1, 3, tzinfo=UTC), waits=False)
+    queues = settings.task_queue_prefix
+    with pytest.raises(Unavailable, match="run 1 is not started yet"):
+        await ScheduleActivities(store, client, Dies(store, client, queues)).start_run(asked)
+    activities = ScheduleActivities(store, client, JobStarter(store, client, queues))
+    for _ in range(2):
+        assert await activities.start_run(asked) == StartRunResult(outcome="STARTED", run=1)
+    job = await store.get_job(job_id)
+    assert [run.run for run in job.runs] == [1]
+    handle = client.get_workflow_handle(job_workflow_id(job_id))
+    assert (await handle.describe()).run_id == job.runs[0].workflow_run_id
+    await handle.terminate()
