@@ -12,8 +12,16 @@ from activities.heartbeat import Beats, beating
 from activities.measuring import measuring, taken
 from connectors.base import ReadsRows, capability
 from core.errors import DataRejected
-from core.models import CountedRows, CountInput, ExtractInput, StagedBatch, StagedBatches
+from core.models import (
+    CountedRows,
+    CountInput,
+    ExtractInput,
+    StagedBatch,
+    StagedBatches,
+)
+from core.pass_models import BoundsInput, FixedBounds
 from core.schema import Digest
+from core.watermark import bounds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +65,7 @@ class ExtractActivities:
                     except DataRejected as error:
                         raise self._refused_values.keep(route, number, error) from None
                 if given.count:
-                    counted = await self._count(session, route, watch)
+                    counted = await self._count(session, route, given.bounds, watch)
             seconds, spent = taken(watch)
         return StagedBatches(batches=staged, counted_rows=counted, seconds=seconds, spent=spent)
 
@@ -69,9 +77,24 @@ class ExtractActivities:
             label = f"count {route.source_table}"
             reader = capability(await self._connections.connector(route.source, label), ReadsRows)
             async with self._reading(reader, given.snapshot, watch) as (session, _):
-                counted = await self._count(session, route, watch)
+                counted = await self._count(session, route, given.bounds, watch)
             seconds, spent = taken(watch)
         return CountedRows(rows=counted, seconds=seconds, spent=spent) if given.measured else counted
+
+    @activity.defn
+    async def fix_bounds(self, given: BoundsInput) -> FixedBounds:
+        """Which rows a pass takes: up to the greatest watermark that its moment holds. Idempotent by the token."""
+        with measuring() as watch:
+            route = self._routes.read(given.route)
+            assert route.incremental is not None
+            reader = capability(
+                await self._connections.connector(route.source, f"bounds {route.source_table}"), ReadsRows
+            )
+            async with self._reading(reader, given.snapshot, watch) as (session, _):
+                highest = await session.highest(self._routes.selection(route), route.incremental.column)
+            reference = self._routes.write_bounds(route, given.token, bounds(route.incremental, highest))
+            seconds, spent = taken(watch)
+        return FixedBounds(reference=reference, seconds=seconds, spent=spent)
 
     @asynccontextmanager
     async def _reading(
@@ -83,9 +106,9 @@ class ExtractActivities:
                 async with reader.reading(snapshot.id if snapshot else None) as session:
                     yield session, beat
 
-    async def _count(self, session: RowReader, route: TableRoute, watch: Stopwatch) -> int:
+    async def _count(self, session: RowReader, route: TableRoute, bounds: str | None, watch: Stopwatch) -> int:
         with watch.waiting("count"):
-            return await session.count(self._routes.selection(route))
+            return await session.count(self._routes.selection(route, bounds))
 
     async def _extract_batch(
         self,
@@ -96,7 +119,7 @@ class ExtractActivities:
         beat: Beats,
         watch: Stopwatch,
     ) -> StagedBatch:
-        selection, rows = self._routes.selection(route), route.plan.range_of(number)
+        selection, rows = self._routes.selection(route, given.bounds), route.plan.range_of(number)
         reference = self._routes.staged(route, given.token, number, route.path)
         counted = 0
         with self._staging.writing(reference) as staged:

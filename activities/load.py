@@ -42,7 +42,8 @@ class LoadActivities:
         with measuring() as watch:
             route = self._routes.read(given.route)
             writer = await self._writer(route, f"begin {route.destination_table}")
-            beginning = LoadBeginning(route.job_id, route.table_id, route.run, given.token)
+            group = route.run if route.incremental is None else route.incremental.number
+            beginning = LoadBeginning(route.job_id, route.table_id, group, given.token)
             replace = route.load_mode == "replace"
             async with beating():
                 with watch.waiting("destination"):

@@ -63,7 +63,8 @@ class PreflightActivities:
                 )
             stored = await self._store.resolve_tables(given.job_id, specs)
             tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
-            surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only)
+            watermarks = await self._store.watermarks(given.job_id, before_run=given.run)
+            surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only, watermarks)
         ready = [route for route in surveyed.routes if not route.refusals]
         self._evidence.write_not_carried(given.job_id, given.run, surveyed.not_carried)
         return JobPlan(
@@ -82,6 +83,7 @@ class PreflightActivities:
 
     def _entry(self, route: TableRoute, priority: int, options: JobOptions) -> TableEntry:
         batches = route.plan.batches
+        later_pass = route.incremental is not None and not route.incremental.first
         batch_bytes = max(1, route.source_schema.estimated_bytes // batches)
         most_bytes = int(min(ACTIVITY_BYTES, step_bytes(options, route.source_schema)))
         wanted = min(most_bytes // batch_bytes, batches // (2 * options.parallel_batches), MOST_BATCHES_PER_ACTIVITY)
@@ -92,11 +94,12 @@ class PreflightActivities:
             route=self._routes.write(route),
             batches=batches,
             batches_per_activity=max(1, wanted),
-            estimated_rows=route.source_schema.estimated_rows,
+            estimated_rows=0 if later_pass else route.source_schema.estimated_rows,
             estimated_bytes=route.source_schema.estimated_bytes,
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
             builds_after_load=any((route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences)),
+            incremental=route.incremental is not None,
         )
 
 

@@ -9,7 +9,9 @@ from temporalio import activity
 from core.documents import progress_document
 from core.errors import NotFound
 from core.models import PreflightInput, RunOutcome, StatusUpdate
+from core.pass_models import WatermarkInput
 from core.progress import JobProgress
+from core.watermark import StoredWatermark
 
 if TYPE_CHECKING:
     from activities.resources.routes import Routes
@@ -31,6 +33,16 @@ class StatusActivities:
     async def record_status(self, given: StatusUpdate) -> None:
         """Writes status and attention to the job's row. Idempotent."""
         await self._store.record_status(given)
+
+    @activity.defn
+    async def record_watermark(self, given: WatermarkInput) -> None:
+        """The table's next pass goes on from where this one ended. Idempotent: a repeated run replaces its own word."""
+        route, bounds = self._routes.read(given.route), self._routes.read_bounds(given.bounds)
+        assert route.incremental is not None
+        reached = StoredWatermark(
+            table_id=route.table_id, run=route.run, number=route.incremental.number, value=bounds.watermark
+        )
+        await self._store.record_watermark(reached, load=given.load)
 
     @activity.defn
     async def recall_outcome(self, given: PreflightInput) -> JobProgress | None:

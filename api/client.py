@@ -119,6 +119,27 @@ class ApiClient:
         """Changes the limits that are named."""
         return self._object("PATCH", f"/api/jobs/{job_id}/limits", json=limits)
 
+    def schedule(self, job_id: str) -> dict[str, Any]:
+        """A job's schedule."""
+        return self._object("GET", f"/api/jobs/{job_id}/schedule")
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """The schedules of all jobs."""
+        listed: list[dict[str, Any]] = self._object("GET", "/api/schedules")["schedules"]
+        return listed
+
+    def put_schedule(self, job_id: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Gives a job a schedule, in place of the one that it has."""
+        return self._object("PUT", f"/api/jobs/{job_id}/schedule", json=request)
+
+    def delete_schedule(self, job_id: str) -> None:
+        """Takes a job's schedule away."""
+        self._request("DELETE", f"/api/jobs/{job_id}/schedule")
+
+    def tell_schedule(self, job_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """`pause`, `resume` or `trigger`."""
+        return self._object("POST", f"/api/jobs/{job_id}/schedule/{quote(action)}", json=body or {})
+
     def certificate(self, job_id: str) -> str:
         """The proof of the newest run, as JSON text."""
         return self._request("GET", f"/api/jobs/{job_id}/certificate").text

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.profile_reader import ProfileReader
+from api.schedules import Schedules
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
 from core.documents import DocumentStore
@@ -30,6 +31,7 @@ class Parts:
     control: JobControl
     progress: ProgressReader
     profiles: ProfileReader
+    schedules: Schedules
 
 
 def _parts(request: Request) -> Parts:

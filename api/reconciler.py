@@ -9,11 +9,11 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.exceptions import CancelledError, TerminatedError, TimeoutError
 from temporalio.service import RPCError
 
-from api.job_start import RPC_TIMEOUT, JobStarter, describe, start_token
 from core.config_store.store import ConfigStore
 from core.config_store.stored import StoredRun
 from core.errors import MigrationError
 from core.job_spec import JobStatus
+from core.job_start import RPC_TIMEOUT, JobStarter, describe, start_token
 from core.temporal_client import job_workflow_id
 
 INTERVAL_SECONDS = 15.0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from core.base_model import Model
+from core.base_model import Model, Request
 from core.config_store.stored import JobSummary, StoredJob, StoredRun
 from core.job_spec import JobSpec, JobStatus
+from core.schedule import StoredStart
 from core.schema import Capabilities
 from core.temporal_client import job_workflow_id
 
@@ -70,6 +71,42 @@ class RunView(Model):
     """Reference of the document; GET …/certificate streams it."""
 
 
+class ScheduleView(Model):
+    """A job's schedule: what was asked for, and what comes of it."""
+
+    job_id: str
+    name: str
+    """The job's."""
+    cron: str | None
+    every: str | None
+    timezone: str
+    overlap: Literal["skip", "wait"]
+    catch_up: str
+    paused: bool
+    note: str | None
+    next_times: list[datetime]
+    """Empty while it is paused."""
+    skipped_while_one_waited: int
+    """Times, since the schedule exists, with overlap `wait`."""
+    missed: int
+    """Times that lay too far back to be made up for."""
+    starts: list[StoredStart]
+    """What became of the last times, newest first."""
+
+
+class ScheduleList(Model):
+    """All schedules."""
+
+    schedules: list[ScheduleView]
+
+
+class ScheduleNote(Request):
+    """Body of pause and resume of a schedule."""
+
+    note: str | None = Field(default=None, max_length=1000)
+    """For people."""
+
+
 class JobView(JobSummary):
     """A job in full."""
 
@@ -79,6 +116,8 @@ class JobView(JobSummary):
     """Tables by id; for patterns those that the plan has found so far."""
     runs: list[RunView]
     """Oldest first."""
+    schedule: ScheduleView | None = None
+    """Of GET: when it runs again by itself; None where it does not, or Temporal is away."""
 
 
 class ConnectorView(Model):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import zoneinfo
 from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel, ValidationError
 
 from activities.transformations import registry as transformations
 from api.field_errors import FieldError, Location, field_errors, join_path
+from api.pass_validation import wrong_passes
 from api.problems import invalid_fields
 from connectors import registry as connectors
 from core.errors import InvalidConfiguration
@@ -25,8 +27,17 @@ def check_spec(spec: JobSpec) -> None:
     errors += _wrong_options("destination", spec.destination)
     if isinstance(spec.tables, list):
         errors += _wrong_tables(spec.tables)
+        errors += wrong_passes(spec.tables, spec.options.load_mode)
     if errors:
         raise invalid_fields(errors)
+
+
+def check_timezone(name: str) -> None:
+    """Raises a Problem with status 422. A system that has no time zones leaves the word to Temporal."""
+    known = zoneinfo.available_timezones()
+    if known and name not in known:
+        message = "is no time zone of the IANA database"
+        raise invalid_fields([FieldError(field="timezone", message=message, remedy="Write e.g. Europe/Berlin")])
 
 
 def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
@@ -36,7 +47,6 @@ def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
         "options.notify": bool(spec.options.notify),
     }
     for number, table in enumerate(spec.tables if isinstance(spec.tables, list) else []):
-        asked[f"tables[{number}].incremental"] = table.incremental is not None
         asked[f"tables[{number}].heal"] = table.heal
     for field, given in asked.items():
         if given:

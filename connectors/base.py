@@ -39,6 +39,7 @@ from connectors.contract import (
     Selection,
     ServerInfo,
     SnapshotTaken,
+    WatermarkRange,
     WrittenColumn,
 )
 from core.errors import InvalidConfiguration
@@ -78,6 +79,7 @@ __all__ = [
     "Selection",
     "ServerInfo",
     "SnapshotTaken",
+    "WatermarkRange",
     "WrittenColumn",
 ]
 
@@ -160,6 +162,14 @@ class RowReader(ABC):
     @abstractmethod
     async def count(self, selection: Selection) -> int:
         """Number of rows, by a query that knows nothing of ranges."""
+
+    async def highest(self, selection: Selection, column: str) -> str | None:
+        """Interchange text of the greatest value of a column among the rows, None where there is none. A reader that
+        has this heeds `Selection.watermark` everywhere."""
+        raise InvalidConfiguration(
+            f"{type(self).__name__} reads no watermarks, so {selection.table.name} cannot be incremental",
+            remedy="Leave 'incremental' out, or choose the rows by whereClause",
+        )
 
 
 class ReadsRows(ABC):

@@ -53,6 +53,17 @@ class SnapshotTaken:
 
 
 @dataclass(frozen=True)
+class WatermarkRange:
+    """Rows whose value of a column lies past `after` and not past `through` (interchange text; None: open)."""
+
+    column: str
+    after: str | None
+    through: str | None
+    nulls: bool
+    """Rows without a value too."""
+
+
+@dataclass(frozen=True)
 class Selection:
     """Which rows and columns of a source table to read, in which order of columns."""
 
@@ -67,6 +78,8 @@ class Selection:
     """Which of the connector's bulk formats `read_native` gives."""
     every_column: bool = False
     """The job names no columns: it means all that the table has."""
+    watermark: WatermarkRange | None = None
+    """Of an incremental pass: only these rows."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,7 @@ class LoadBeginning:
     job_id: str
     table_id: str
     run: int
+    """Generations of one number replace each other: the run, or the pass of an incremental table."""
     token: str
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.base_model import Request
+from core.duration import duration_seconds
 from core.maintenance_window import parse_windows
 
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
@@ -99,10 +100,30 @@ class TransformationSpec(Request):
 
 
 class IncrementalSpec(Request):
-    """Which rows a later pass takes: those whose watermark column moved on."""
+    """A later run takes only the rows whose watermark column has moved on since the last proved one."""
 
-    column: str
-    overlap: str | None = None
+    column: str = Field(min_length=1, max_length=255, examples=["updated_at"])
+    """A source column of integers, dates or timestamps that grows with every insert and update."""
+    overlap: int | str = Field(default=0, examples=["5 minutes", 1000])
+    """How far before the last watermark a pass begins, for rows that were committed late: `5 minutes` (seconds,
+    minutes, hours, days, weeks) for dates and timestamps, a whole number for numbers. Needs loadMode upsert."""
+
+    @field_validator("overlap", mode="before")
+    @classmethod
+    def _is_an_overlap(cls, value: object) -> object:
+        if value is None:
+            return 0
+        number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        if not number and not (isinstance(value, str) and duration_seconds(value) is not None):
+            raise ValueError(
+                "is neither a whole number nor a time. Write e.g. 1000, or '5 minutes', '2 hours', '1 day'"
+            )
+        return value
+
+    @property
+    def overlaps(self) -> bool:
+        """A pass reads rows again."""
+        return bool(self.overlap if isinstance(self.overlap, int) else duration_seconds(self.overlap))
 
 
 LoadMode = Literal["append", "replace", "upsert"]
@@ -130,7 +151,7 @@ class TableSpec(Request):
     load_mode: LoadMode | None = None
     """Default: the job's option `loadMode`."""
     incremental: IncrementalSpec | None = None
-    """Not available yet."""
+    """Read only what is new since the last run; default: every run reads the whole table."""
     heal: bool = False
     """Not available yet."""
     transformations: list[TransformationSpec] = Field(default_factory=list)

@@ -65,6 +65,8 @@ class TableEntry(Model):
     has_foreign_keys: bool = False
     builds_after_load: bool = True
     """Keys, indexes, checks, comments or sequence values."""
+    incremental: bool = False
+    """The run reads just the rows that are new."""
 
     @property
     def is_small(self) -> bool:
@@ -160,6 +162,8 @@ class ExtractInput(Model):
     digests: bool
     count: bool = False
     """These are all batches of the table: count the source's rows too, as `CountInput` would."""
+    bounds: str | None = None
+    """Reference of the PassBounds, where the table is incremental."""
 
 
 class StagedBatch(Model):
@@ -217,6 +221,8 @@ class CountInput(Model):
     snapshot: Snapshot | None
     measured: bool = False
     """Answer with `CountedRows`; workflows of an earlier release understand the number only."""
+    bounds: str | None = None
+    """As in ExtractInput."""
 
 
 class CountedRows(Measured):
@@ -250,6 +256,8 @@ class ValidateInput(Model):
     wall_seconds: float = 0.0
     """Since the table began, pauses included."""
     changed: Changed = Field(default_factory=dict)
+    bounds: str | None = None
+    """As in ExtractInput."""
 
 
 class Difference(Model):
@@ -316,6 +324,8 @@ class TableRun(Model):
     limits: TableLimits | None = None
     """Its part of the job's limits; None: as the options say, without rates."""
     pressure: ReadPressure = Field(default_factory=ReadPressure)
+    bounds: str | None = None
+    """As in ExtractInput: of the moment that is being read."""
 
     @property
     def limits_now(self) -> TableLimits:

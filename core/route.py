@@ -10,6 +10,7 @@ from core.base_model import Model
 from core.job_spec import ConnectionSpec, JobSpec, LoadMode, TransformationSpec
 from core.schema import RangePlan, TableDdl, TableName, TableSchema
 from core.value_type import Limit, ValueType, Verdict
+from core.watermark import PassRoute
 
 
 class Endpoint(Model):
@@ -88,6 +89,8 @@ class TableRoute(Model):
     warnings: list[str] = Field(default_factory=list)
     refusals: list[str] = Field(default_factory=list)
     """Why the table cannot begin: columns whose values would not arrive. Only plans show such routes."""
+    incremental: PassRoute | None = None
+    """The run is a pass over the rows that are new."""
 
     def statements(self) -> list[str]:
         """The DDL for this table in the order of execution; statements whose object exists already are skipped."""

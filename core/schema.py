@@ -411,3 +411,5 @@ class Capabilities(Model):
     has_schemas: bool = True
     identifier_bytes: int = 63
     """Longest name, in UTF-8 bytes."""
+    watermarks: bool = False
+    """Reads the rows past a watermark (`Selection.watermark`), so that tables may be incremental."""

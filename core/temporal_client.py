@@ -73,6 +73,16 @@ def table_workflow_id(job_id: str, table_id: str) -> str:
     return f"migration/{job_id}/{table_id}"
 
 
+def schedule_prefix() -> str:
+    """What ids of schedules begin with."""
+    return "schedule/"
+
+
+def schedule_id(job_id: str) -> str:
+    """Id of a job's schedule, and what the ids of the workflows that it starts begin with."""
+    return f"{schedule_prefix()}{job_id}"
+
+
 def _configuration(address: str | None, namespace: str | None) -> ClientConnectConfig:
     try:
         config = ClientConfig.load_client_connect_config()

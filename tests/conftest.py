@@ -14,13 +14,13 @@ import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from core import search_attributes
 from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import PostgresServer
 from tests import firebird_server
 from tests.firebird_server import FirebirdServer
 from tests.oracle_server.server import OracleLogin, OracleServer, real_oracle
 from tests.snowflake_server.server import SnowflakeServer
-from workflows import search_attributes
 
 pytest_plugins = ["connectors.conformance.outcomes"]
 

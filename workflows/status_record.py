@@ -10,9 +10,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.status import StatusActivities
     from core.job_spec import JobStatus
     from core.models import JobRun, RunOutcome, StatusUpdate
+    from core.search_attributes import STATUS
     from workflows.activity_options import control
     from workflows.job_report import JobReport
-    from workflows.search_attributes import STATUS
 
 
 class StatusRecord:

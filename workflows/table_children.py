@@ -15,8 +15,8 @@ from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from core.models import TableEntry, TableResult, TableRun
     from core.progress import TableStatus
+    from core.search_attributes import JOB_ID
     from workflows import outcomes
-    from workflows.search_attributes import JOB_ID
     from workflows.table_migration import TableMigration
 
 PLACES = 4

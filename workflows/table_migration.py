@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from core.progress import Snapshot, TableProgress, TableStatus
     from core.time_spent import add_activity
-    from workflows import outcomes
+    from workflows import incremental_pass, outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
     from workflows.span_size import batches_to_take
@@ -82,7 +82,7 @@ class TableMigration:
                 await self._tell_source_read()
             if self.state.entry.builds_after_load:
                 await self._build_keys()
-            return await self._prove()
+            return await incremental_pass.conclude(self.state, await self._prove())
         except ActivityError as error:
             if outcomes.cancelled(error):
                 raise asyncio.CancelledError from error
@@ -123,6 +123,8 @@ class TableMigration:
         try:
             if self.state.load is None:
                 await window.submit(self._begin_load())
+            if self.state.entry.incremental and self.state.bounds is None:
+                await self._fix_bounds()
             await self._move_batches(window)
             await self._throttle.pace.wait()
             self.state.source_read = True
@@ -161,6 +163,12 @@ class TableMigration:
         self.state.load = await self._perform(
             "begin", lambda: workflow.start_activity_method(LoadActivities.begin_load, given, **options)
         )
+
+    async def _fix_bounds(self) -> None:
+        """Before anything is read."""
+        options = self._work("extract", f"find the rows of {self.state.entry.name} that are new")
+        fixed = await self._perform("extract", lambda: incremental_pass.fix_bounds(self.state, self._token, options))
+        self.state.bounds = fixed.reference
 
     async def _move_batches(self, window: BoundedWindow) -> None:
         self._show("moving rows")
@@ -222,6 +230,7 @@ class TableMigration:
             snapshot=self.state.snapshot,
             digests=self.state.options.validation == "checksum",
             count=self._counts and self.state.entry.is_small,
+            bounds=self.state.bounds,
         )
         options = self._work("extract", f"extract {_named(span)} of {self.state.entry.name}")
         staged = await self._perform(
@@ -260,7 +269,8 @@ class TableMigration:
         self.state.unfinished.remove(span)
 
     async def _count_source(self) -> None:
-        given = CountInput(route=self.state.entry.route, snapshot=self.state.snapshot, measured=True)
+        route, bounds = self.state.entry.route, self.state.bounds
+        given = CountInput(route=route, snapshot=self.state.snapshot, measured=True, bounds=bounds)
         options = self._work("extract", f"count the rows of {self.state.entry.name}")
         counted = await self._perform(
             "extract", lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
@@ -303,6 +313,7 @@ class TableMigration:
             timings=self.state.timings,
             wall_seconds=(workflow.now() - self.state.started_at) / SECOND,
             changed=self.state.changed,
+            bounds=self.state.bounds,
         )
         options = self._work("validate", f"validate {self.state.entry.name} ({self.state.extracted.rows} rows)")
         proof = await self._perform(
@@ -320,7 +331,7 @@ class TableMigration:
         await workflow.wait_condition(lambda: state.newer_snapshot is not None and state.newer_snapshot.epoch > old)
         state.copy_number += 1
         state.snapshot, state.load, state.next_batch = state.newer_snapshot, None, 0
-        state.unfinished, state.counted_rows, state.changed = [], None, {}
+        state.unfinished, state.counted_rows, state.changed, state.bounds = [], None, {}, None
         state.extracted, state.batches_done, state.bytes_done = type(state.extracted)(), 0, 0
         self._left_over = []
 

@@ -133,26 +133,26 @@ class DifferenceSearch:
         for snapshot, moment in [*moments, (None, "now, the snapshot being released")]:
             try:
                 async with reader.reading(snapshot) as session:
-                    hashes = await self._hashes(route, session, number)
+                    hashes = await self._hashes(route, given, session, number)
                     absent = found.take(hashes) if isinstance(found, HashPool) else Counter(hashes) - Counter(found)
                     missing = list(absent)[:MOST_EXAMPLES]
                     with suppress(SnapshotGone):  # what was taken out of the pool is out
-                        examples = await self._examples(route, session, number, missing) if missing else []
+                        examples = await self._examples(route, given, session, number, missing) if missing else []
                     return _SourceRows(hashes, sum(absent.values()), examples, moment)
             except SnapshotGone:
                 continue
         return _SourceRows()
 
-    async def _hashes(self, route: TableRoute, session: RowReader, number: int) -> dict[int, int]:
-        selection, rows = self._routes.selection(route), route.plan.range_of(number)
+    async def _hashes(self, route: TableRoute, given: ValidateInput, session: RowReader, number: int) -> dict[int, int]:
+        selection, rows = self._routes.selection(route, given.bounds), route.plan.range_of(number)
         if route.path == "native":
             return await session.row_hashes(selection, rows, self._routes.source_proof(route))
         return await self._row_changes.hashes(route, session, selection, rows)
 
     async def _examples(
-        self, route: TableRoute, session: RowReader, number: int, hashes: list[int]
+        self, route: TableRoute, given: ValidateInput, session: RowReader, number: int, hashes: list[int]
     ) -> list[dict[str, Any]]:
-        selection, rows = self._routes.selection(route), route.plan.range_of(number)
+        selection, rows = self._routes.selection(route, given.bounds), route.plan.range_of(number)
         if route.path == "native":
             return await session.example_rows(selection, rows, self._routes.source_proof(route), hashes)
         return await self._row_changes.examples(route, session, selection, rows, hashes)

@@ -62,6 +62,7 @@ class Evidence:
                 "destination": found.total if found and given.mode == "checksum" else None,
             },
             "whereClause": route.where_clause,
+            "incremental": self._describe_pass(route, given.bounds),
             "transformations": [step.model_dump(mode="json", by_alias=True) for step in route.transformations],
             "columns": [column.model_dump(mode="json", by_alias=True) for column in route.columns],
             "changedValues": _changed_values(route, given.changed),
@@ -84,6 +85,13 @@ class Evidence:
             "wallSeconds": round(given.wall_seconds, 3),
         }
         return self._documents.write_json(evidence_document(route.job_id, route.run, route.table_id), evidence)
+
+    def _describe_pass(self, route: TableRoute, bounds: str | None) -> dict[str, Any] | None:
+        """Watermarks are values of rows: they lie in the document that is named."""
+        if route.incremental is None:
+            return None
+        told = {"column": route.incremental.column, "overlap": route.incremental.overlap}
+        return {**told, "pass": route.incremental.number, "bounds": bounds}
 
     def write_not_carried(self, job_id: str, run: int, items: Sequence[NotCarried]) -> None:
         """Keeps what the run leaves behind, for the certificate; a source may have thousands of views."""

@@ -120,9 +120,10 @@ class RoutePlanner:
         if not self._job.options.create_tables:
             return TableDdl()
         ddl = self._columns.ddl(draft, shaped, others)
-        key = draft.table.source.primary_key
-        if load_mode == "upsert" and draft.table.existing is None and key is not None:
-            ddl = ddl.model_copy(update={"tables": [*ddl.tables, ddl.keys[0]], "keys": ddl.keys[1:]})
+        if load_mode == "upsert" and draft.table.existing is None:
+            first = [statement for statement in ddl.keys if statement.purpose.startswith("primary key")]
+            later = [statement for statement in ddl.keys if statement not in first]
+            ddl = ddl.model_copy(update={"tables": [*ddl.tables, *first], "keys": later})
         return ddl
 
     def _warnings(self, table: PlannedTable) -> list[str]:

@@ -11,10 +11,13 @@ from connectors.contract import (
     LoadRef,
     LoadTarget,
     Selection,
+    WatermarkRange,
     WrittenColumn,
 )
 from core.documents import DocumentStore, table_folder
+from core.errors import NotFound
 from core.route import TableRoute
+from core.watermark import PassBounds
 
 
 class Routes:
@@ -53,8 +56,21 @@ class Routes:
         """Below it lies all that is staged for one table of one run."""
         return f"{route.job_id}/{route.run}/{route.table_id}"
 
-    def selection(self, route: TableRoute) -> Selection:
-        """What is read at the source."""
+    def write_bounds(self, route: TableRoute, token: str, bounds: PassBounds) -> str:
+        """Stores which rows a pass takes and returns the reference. What is there already stays."""
+        reference = f"{self.folder(route)}/bounds-{token}.json"
+        try:
+            self.read_bounds(reference)
+        except NotFound:
+            self._documents.write(reference, bounds.model_dump_json(by_alias=True, indent=1))
+        return reference
+
+    def read_bounds(self, reference: str) -> PassBounds:
+        """Which rows a pass takes. Raises NotFound."""
+        return PassBounds.model_validate_json(self._documents.read(reference))
+
+    def selection(self, route: TableRoute, bounds: str | None = None) -> Selection:
+        """What is read at the source, within the bounds of a pass where there are such."""
         return Selection(
             route.source_schema,
             route.read_columns,
@@ -62,6 +78,7 @@ class Routes:
             as_text=route.as_text,
             interchange=route.interchange,
             native_format=route.native_format,
+            watermark=None if bounds is None else _watermark_range(self.read_bounds(bounds)),
         )
 
     def target(self, route: TableRoute) -> LoadTarget:
@@ -107,3 +124,7 @@ class Routes:
             for column in route.columns
         )
         return DigestMethod(CANONICAL_DIGEST, columns)
+
+
+def _watermark_range(bounds: PassBounds) -> WatermarkRange:
+    return WatermarkRange(bounds.column, bounds.after, bounds.through, bounds.nulls)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from activities.resources.connections import Connections
 from activities.resources.naming import Naming
+from activities.resources.pass_planner import plan_pass
 from activities.resources.planned_table import Draft, PlannedTable
 from activities.resources.route_planner import BindChain, RoutePlanner
 from activities.step_size import step_bytes
@@ -19,6 +20,7 @@ from core.job_spec import JobOptions, JobSpec, TableSpec
 from core.models import ParkedTable
 from core.route import Endpoint, TableRoute
 from core.schema import NotCarried, TableName, TableSchema
+from core.watermark import StoredWatermark
 
 LARGEST_BATCH_BYTES = 32 * 1024 * 1024
 SMALLEST_BATCH_BYTES = 16 * 1024 * 1024
@@ -101,10 +103,16 @@ class Survey:
         return (await self._connector(job, "source")).capabilities.exports_snapshot
 
     async def look(
-        self, job_id: str, run: int, job: JobSpec, tables: Mapping[str, TableSpec], only: Container[str] | None = None
+        self,
+        job_id: str,
+        run: int,
+        job: JobSpec,
+        tables: Mapping[str, TableSpec],
+        only: Container[str] | None = None,
+        watermarks: Mapping[str, StoredWatermark] | None = None,
     ) -> Surveyed:
         """Routes of the tables (given by id; `only` some of them) that can be planned, reasons for those that cannot.
-        A route with `refusals` cannot begin."""
+        A route with `refusals` cannot begin. `watermarks`: where earlier passes ended, by table id."""
         source, destination = await self._connector(job, "source"), await self._connector(job, "destination")
         planner = RoutePlanner(job_id, run, job, source, destination, self._bind_chain)
         surveyed, drafts = Surveyed(), []
@@ -118,7 +126,14 @@ class Survey:
         async def plan(draft: Draft) -> TableRoute | ParkedTable:
             async with gate:
                 try:
-                    return await self._route(planner, capability(source, ReadsRows), job, draft, drafts)
+                    route = await self._route(planner, capability(source, ReadsRows), job, draft, drafts)
+                    return plan_pass(
+                        route,
+                        draft.table.spec.incremental,
+                        (watermarks or {}).get(route.table_id),
+                        source=source.capabilities,
+                        batch_rows=draft.table.spec.batch_size,
+                    )
                 except Parks as error:
                     return ParkedTable(table_id=draft.table.table_id, name=draft.table.label, reason=str(error))
 

@@ -11,9 +11,9 @@ from temporalio.service import RPCError
 
 from api.dependencies import GivenParts
 from api.schemas import Health
+from core import search_attributes
 from core.config_store.store import ConfigStore
 from core.errors import Unavailable
-from workflows import search_attributes
 
 RPC_TIMEOUT = timedelta(seconds=3)
 OK = "ok"

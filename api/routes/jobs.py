@@ -57,7 +57,8 @@ async def list_jobs(
 @router.get("/{job_id}")
 async def get_job(job_id: str, parts: GivenParts) -> JobView:
     """One job with its specification, status, tables and runs."""
-    return job_view(await parts.store.get_job(job_id))
+    job = await parts.store.get_job(job_id)
+    return job_view(job).model_copy(update={"schedule": await parts.schedules.find(job.job_id)})
 
 
 @router.put("/{job_id}")
@@ -69,7 +70,8 @@ async def update_draft(job_id: str, spec: JobSpec, parts: GivenParts, actor: Giv
 
 @router.delete("/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def delete_job(job_id: str, parts: GivenParts, actor: GivenActor) -> None:
-    """Deletes a draft or a finished job with its documents, certificates included; 409 while it runs."""
+    """Deletes a draft or a finished job with its schedule and documents, certificates included; 409 while it runs."""
     job = await parts.store.get_job(job_id)
     await parts.store.delete_job(job.job_id, actor=actor)
     parts.documents.delete(job_folder(job.job_id))
+    await parts.schedules.forget(job.job_id)

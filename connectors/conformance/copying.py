@@ -24,6 +24,7 @@ from connectors.contract import (
     LoadRef,
     LoadTarget,
     Selection,
+    WatermarkRange,
     WrittenColumn,
 )
 from core.schema import Column, Digest, Key, RangePlan, TableDdl, TableName, TableSchema, WholeTable
@@ -82,6 +83,7 @@ class Destination:
     ddl: TableDdl
     job_id: str = ""
     _runs: int = field(default=RUN, repr=False)
+    upsert_keys: Sequence[str] = ()
 
     @classmethod
     async def prepare(
@@ -142,7 +144,8 @@ class Destination:
             WrittenColumn(column.name, arrival.value, arrival.type)
             for column, arrival in zip(self.columns, self.arrivals, strict=True)
         )
-        return LoadTarget(self.table, [column.name for column in self.columns], written=written)
+        names = [column.name for column in self.columns]
+        return LoadTarget(self.table, names, tuple(self.upsert_keys), written=written)
 
     @property
     def method(self) -> DigestMethod:
@@ -236,6 +239,7 @@ async def read_rows(
     columns: Sequence[str],
     ranges: Iterable[AnyRange] = (WholeTable(),),
     where: str | None = None,
+    watermark: WatermarkRange | None = None,
 ) -> list[Row]:
     """Interchange text of a table's rows, range by range."""
     found: list[Row] = []
@@ -245,7 +249,8 @@ async def read_rows(
 
     async with reader.reading(None) as session:
         for rows in ranges:
-            await session.read_arrow(Selection(table, columns, where, interchange=True), rows, keep)
+            selection = Selection(table, columns, where, interchange=True, watermark=watermark)
+            await session.read_arrow(selection, rows, keep)
     return found
 
 

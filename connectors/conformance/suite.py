@@ -27,13 +27,15 @@ from connectors.conformance.matrix import MATRIX, SAMPLES
 from connectors.conformance.options import Offers
 from connectors.conformance.proof import Proves
 from connectors.conformance.reading import KEYS, Reads
+from connectors.conformance.upserts import Upserts
+from connectors.conformance.watermarks import MARKS, Passes
 from connectors.conformance.writing import Writes
 
 WIDE = 1000
 """Characters of a column that is not put into tables with many others: databases limit the length of rows."""
 
 
-class ConformanceSuite(Fails, Shapes, Proves, LoadsOnce, Writes, Reads, Offers):
+class ConformanceSuite(Fails, Shapes, Proves, LoadsOnce, Upserts, Writes, Passes, Reads, Offers):
     """Every behaviour, for one connector."""
 
     harness_type: ClassVar[type[Harness]]
@@ -47,6 +49,7 @@ class ConformanceSuite(Fails, Shapes, Proves, LoadsOnce, Writes, Reads, Offers):
             "native": list(natives),
             "existing_native": [name for name in natives if (SAMPLES[name].value.length or 0) < WIDE],
             "sample": [sample.name for sample in MATRIX],
+            "mark": [name for name in MARKS if name in natives],
             "keys": [case for case, (sample, _) in KEYS.items() if sample in natives],
         }
         for name, values in cases.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from connectors.duckdb.types import NESTED, SIMPLE, existing_column, new_column, type_id
-from connectors.sql.dialect import DdlStyle, SqlDialect
+from connectors.sql.dialect import DdlStyle, SqlDialect, UpsertStyle
 from core.schema import Capabilities, Column
 from core.value_type import Arrival, ValueType
 
@@ -30,14 +30,17 @@ class DuckdbDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="duckdb",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         single_process_writer=True,
         ignores_case="all",
-        load_modes=["append", "replace"],
+        upserts=True,
+        load_modes=["append", "replace", "upsert"],
         folds="none",
         identifier_bytes=65535,
     )
+    upsert: ClassVar[UpsertStyle | None] = UpsertStyle(sets_keys=False)
     ddl: ClassVar[DdlStyle] = DdlStyle(
         foreign_keys=False,
         checks_in_table=True,

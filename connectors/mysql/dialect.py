@@ -19,7 +19,7 @@ from connectors.mysql.native_types import (
     NativeType,
     read_type,
 )
-from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
+from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect, UpsertStyle
 from core.schema import Capabilities, Column, Sequence, TableName
 from core.value_type import Arrival, ValueType
 
@@ -44,16 +44,23 @@ class MysqlDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="mysql",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         native_formats=[CSV_INTERCHANGE],
         key_during_load=True,
-        load_modes=["append", "replace"],
+        upserts=True,
+        load_modes=["append", "replace", "upsert"],
         ignores_case="columns",
         folds="none",
         identifier_bytes=64,
     )
     ledger_types: ClassVar[LedgerTypes] = LedgerTypes(text="VARCHAR({length}) CHARACTER SET ascii COLLATE ascii_bin")
+    upsert: ClassVar[UpsertStyle | None] = UpsertStyle(
+        create="CREATE TEMPORARY TABLE {incoming} LIKE {table}",
+        update="UPDATE {table} AS t JOIN {incoming} AS i ON {same} SET {changes}",
+        qualifies=True,
+    )
     ddl: ClassVar[DdlStyle] = DdlStyle(
         table_options=TABLE_OPTIONS,
         keys_in_table=True,
@@ -145,6 +152,10 @@ class MysqlDialect(SqlDialect):
         if value.kind == "timestamp_tz" and base in MOMENTS:
             return f"IF({placeholder} LIKE '%+00', LEFT({placeholder}, CHAR_LENGTH({placeholder}) - 3), {placeholder})"
         return placeholder
+
+    def constant(self, text: str, value: ValueType, native: str) -> str:
+        """See SqlDialect. Sessions are in UTC; only a constant is compared as a moment with a column."""
+        return super().constant(text.removesuffix("+00"), value, native)
 
 
 def _characters(sql: str, native: NativeType) -> str:

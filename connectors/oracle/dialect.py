@@ -20,6 +20,7 @@ class OracleDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="oracle",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         exports_snapshot=True,

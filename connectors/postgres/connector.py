@@ -87,6 +87,7 @@ class Postgres(
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect=DIALECT,
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         upserts=True,

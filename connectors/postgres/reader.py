@@ -10,7 +10,7 @@ import asyncpg
 
 from connectors.arrow_text import CsvReader
 from connectors.base import RowReader
-from connectors.contract import AnyRange, Credentials, DigestMethod, Selection
+from connectors.contract import AnyRange, Credentials, DigestMethod, Selection, WatermarkRange
 from connectors.postgres import interchange
 from connectors.postgres.copying import copy_batches, copy_format
 from connectors.postgres.errors import translated
@@ -20,7 +20,7 @@ from connectors.postgres.session import open_session, scan
 from connectors.postgres.snapshot import split_id
 from connectors.postgres.sql import identifier, literal, qualified
 from core.errors import InvalidConfiguration, SnapshotGone
-from core.schema import Digest, KeyRange, PageRange
+from core.schema import Digest, KeyRange, PageRange, TableSchema, WholeTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,10 +94,17 @@ class PostgresReader(RowReader):
 
     async def count(self, selection: Selection) -> int:
         """All rows that the selection's predicate admits, through the table itself and not its ranges."""
-        condition = f" WHERE {_predicate(selection.where)}" if selection.where else ""
         with translated(f"counting {selection.table.name}"):
-            found = await scan(self._connection, f"SELECT count(*) FROM {_relation(selection)}{condition}")
+            found = await scan(self._connection, f"SELECT count(*) {source(selection, WholeTable())}")
         return int(found[0])
+
+    async def highest(self, selection: Selection, column: str) -> str | None:
+        """Under the settings of every session the output functions print interchange text."""
+        rows = source(selection, WholeTable())
+        with translated(f"reading the greatest {column} of {selection.table.name}"):
+            await self._check(selection, WholeTable())
+            found = await scan(self._connection, f"SELECT max({identifier(column)})::text {rows}")
+        return None if found[0] is None else str(found[0])
 
 
 async def check_query(connection: asyncpg.Connection[Any], selection: Selection, rows: AnyRange) -> None:
@@ -127,6 +134,8 @@ def _selected(selection: Selection, name: str) -> str:
 def source(selection: Selection, rows: AnyRange) -> str:
     """FROM and WHERE of one range."""
     conditions = [_predicate(selection.where)] if selection.where else []
+    if selection.watermark is not None:
+        conditions.append(_watermark_condition(selection.table, selection.watermark))
     if isinstance(rows, PageRange):
         relation = f"ONLY {qualified(rows.relation)}"
         conditions.append(f"ctid >= '({rows.start[0]},{rows.start[1]})'::tid")
@@ -146,6 +155,19 @@ def _key_condition(rows: KeyRange) -> str:
         bounds.append(f"{key} < {rows.high}")
     inside = " AND ".join(bounds) or "true"
     return f"(({inside}) OR {key} IS NULL)" if rows.nulls else f"({inside})"
+
+
+def _watermark_condition(table: TableSchema, rows: WatermarkRange) -> str:
+    column = table.column(rows.column)
+    if column is None:
+        raise InvalidConfiguration(f"the table {table.name} has no column {rows.column}")
+    name = identifier(rows.column)
+    if rows.through is None:
+        return f"{name} IS NULL" if rows.nulls else "false"
+    bounds = [f"{name} > {literal(rows.after)}::{column.type}"] if rows.after is not None else []
+    bounds.append(f"{name} <= {literal(rows.through)}::{column.type}")
+    inside = " AND ".join(bounds)
+    return f"(({inside}) OR {name} IS NULL)" if rows.nulls else f"({inside})"
 
 
 def _relation(selection: Selection) -> str:

@@ -37,6 +37,7 @@ class SnowflakeDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="snowflake",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         enforces_keys=False,

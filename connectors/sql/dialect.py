@@ -67,6 +67,18 @@ class DdlStyle:
 
 
 @dataclass(frozen=True)
+class UpsertStyle:
+    """How the database spells an upsert by way of a temporary table. `t` is the table, `i` the temporary one."""
+
+    create: str = "CREATE TEMPORARY TABLE {incoming} AS SELECT {columns} FROM {table} WHERE 1 = 0"
+    update: str = "UPDATE {table} AS t SET {changes} FROM {incoming} AS i WHERE {same}"
+    qualifies: bool = False
+    """Columns that are set are written with the table's alias."""
+    sets_keys: bool = True
+    """The key is set too: keys that are equal may differ in bytes (under a collation)."""
+
+
+@dataclass(frozen=True)
 class LedgerTypes:
     """How the database spells the types of the ledger's columns."""
 
@@ -86,6 +98,8 @@ class SqlDialect(ABC):
     quote: ClassVar[str] = '"'
     ddl: ClassVar[DdlStyle] = DdlStyle()
     ledger_types: ClassVar[LedgerTypes] = LedgerTypes()
+    upsert: ClassVar[UpsertStyle | None] = None
+    """None: the database is not loaded by upsert."""
 
     @abstractmethod
     def arrival(self, column: Column, existing: Column | None, *, key: bool) -> Arrival:
@@ -122,6 +136,12 @@ class SqlDialect(ABC):
     def literal(self, text: str) -> str:
         """A string literal."""
         return "'" + text.replace("'", "''") + "'"
+
+    def constant(self, text: str, value: ValueType, native: str) -> str:
+        """SQL of a number, date or timestamp that compares with a column of that native type; `text` is finite."""
+        if value.kind in ("integer", "decimal"):
+            return text
+        return self.write_expression(self.literal(text), value, native)
 
     def placeholder(self, position: int) -> str:
         """The driver's mark for the parameter at that position, counted from 0."""

@@ -61,6 +61,7 @@ class SqlLedger:
             "loaded_at": short,
         }
         optional = {"run": types.integer, "token": token, "emptied": types.integer}
+        optional |= {"replaced_rows": types.integer, "replaced_digest": short}
         columns = [f"{self._name(name)} {type_} NOT NULL" for name, type_ in required.items()]
         columns += [f"{self._name(name)} {type_}" for name, type_ in optional.items()]
         key_columns = ", ".join(map(self._name, ("job_id", "table_id", "load", "number")))
@@ -75,7 +76,7 @@ class SqlLedger:
         before = await self._beginning(session, begin.job_id, begin.table_id, run=begin.run)
         if before is not None and before["token"] == begin.token:
             return LoadGeneration(int(before["load"]), int(before["rows"]), bool(before["emptied"]))
-        if before is not None:
+        if before is not None and not target.upsert_keys:
             stood = Digest(rows=int(before["rows"]), total=str(before["digest"]))
             emptied = bool(before["emptied"])
             earlier = LoadRef(begin.job_id, begin.table_id, int(before["load"]))
@@ -140,17 +141,35 @@ class SqlLedger:
             raise Defect(f"the ledger does not know load {load.load} of table {load.table_id}")
         return stood
 
+    async def record_replaced(self, session: SqlSession, entry: LedgerEntry, replaced: Digest) -> None:
+        """Notes at a batch's row, just written, which rows of the table its own rows took the place of."""
+        wanted = {"job_id": entry.job_id, "table_id": entry.table_id, "load": entry.load, "number": entry.number}
+        values = [replaced.rows, replaced.total]
+        marks = [self.dialect.placeholder(place) for place in range(len(values) + len(wanted))]
+        conditions = [f"{self._name(name)} = {mark}" for name, mark in zip(wanted, marks[2:], strict=True)]
+        await session.execute(
+            f"UPDATE {self.sql} SET {self._name('replaced_rows')} = {marks[0]}, "
+            f"{self._name('replaced_digest')} = {marks[1]} WHERE {' AND '.join(conditions)}",
+            [*values, *wanted.values()],
+        )
+
+    async def replaced(self, session: SqlSession, load: LoadRef) -> Digest:
+        """The rows that the load's batches took the place of; none but for upserts."""
+        found = await self._select(
+            session,
+            ("replaced_rows", "replaced_digest"),
+            {"job_id": load.job_id, "table_id": load.table_id, "load": load.load},
+            f"{self._name('replaced_rows')} > 0",
+        )
+        return sum((Digest(rows=int(rows), total=str(total)) for rows, total in found), Digest())
+
     async def _clear_or_digest(self, table: RowsOf, target: LoadTarget, replace: bool) -> Digest:
         if replace:
             await table.delete()
             return Digest()
         if await table.count() == 0:
             return Digest()
-        columns = tuple(
-            DigestColumn(written.name, written.value.digest_form, written.value, written.native)
-            for written in target.written
-        )
-        return await table.digest(DigestMethod(CANONICAL_DIGEST, columns))
+        return await table.digest(digest_method(target))
 
     async def _take_away(self, session: SqlSession, table: RowsOf, earlier: LoadRef, rows_before: int) -> None:
         """What the run's earlier load wrote (those before it were taken away when it began). Nobody knows of a row who
@@ -212,3 +231,12 @@ class SqlLedger:
     def _name(self, name: str) -> str:
         upper = self.dialect.capabilities.folds == "upper"
         return self.dialect.reference(name.upper() if upper else name)
+
+
+def digest_method(target: LoadTarget) -> DigestMethod:
+    """How the rows of a table are hashed, by the columns that a load writes."""
+    columns = tuple(
+        DigestColumn(written.name, written.value.digest_form, written.value, written.native)
+        for written in target.written
+    )
+    return DigestMethod(CANONICAL_DIGEST, columns)

@@ -34,11 +34,11 @@ class SqlProof:
             return await self._rows(table).digest(proof)
 
     async def digest_load(self, table: TableName, proof: DigestMethod, load: LoadRef) -> Digest:
-        """The table's digest without what stood there when the load began: nobody knows of a row who wrote it, so
-        rows that others wrote or changed since are a difference."""
+        """The table's digest without what stood there when the load began, and is not replaced: nobody knows of a row
+        who wrote it, so rows that others wrote or changed since are a difference."""
         with doing(f"computing the digest of load {load.load} of {table}"):
             stood = await self._ledger.stood_before(self._session, load)
-            found = await self._rows(table).digest(proof)
+            found = await self._rows(table).digest(proof) + await self._ledger.replaced(self._session, load)
         total = (int(found.total) - int(stood.total)) % 2**64
         return Digest(rows=found.rows - stood.rows, total=str(total))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -78,6 +78,33 @@ def predicate(clause: str) -> str:
     """A whereClause, parenthesised on lines of its own, so that neither OR nor a comment at its end changes the rest
     of the query."""
     return f"(\n{clause}\n)"
+
+
+def row_conditions(dialect: SqlDialect, selection: Selection) -> list[str]:
+    """The SQL of what a selection leaves out: its whereClause and its watermarks."""
+    conditions = [predicate(selection.where)] if selection.where else []
+    return [*conditions, *_watermark_conditions(dialect, selection)]
+
+
+def _watermark_conditions(dialect: SqlDialect, selection: Selection) -> list[str]:
+    rows = selection.watermark
+    if rows is None:
+        return []
+    (column,) = selected_columns(replace(selection, columns=[rows.column]))
+    name = dialect.reference(column.name)
+    if rows.through is None:
+        return [f"{name} IS NULL"] if rows.nulls else ["1 = 0"]
+    bounds = [f"{name} <= {dialect.constant(rows.through, column.value, column.native)}"]
+    if rows.after is not None:
+        bounds.insert(0, f"{name} > {dialect.constant(rows.after, column.value, column.native)}")
+    inside = " AND ".join(bounds)
+    return [f"(({inside}) OR {name} IS NULL)" if rows.nulls else f"({inside})"]
+
+
+def highest_of(dialect: SqlDialect, column: str, relation: str, conditions: Sequence[str]) -> str:
+    """What stands after FROM, to read the greatest value of a column under the column's own name."""
+    greatest = f"max({dialect.reference(column)}) AS {dialect.identifier(column)}"
+    return f"(SELECT {greatest} FROM {relation}{where(conditions)}) sterna_highest"
 
 
 def range_conditions(dialect: SqlDialect, rows: AnyRange) -> list[str]:

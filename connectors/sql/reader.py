@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import AnyRange, DigestMethod, RowReader, Selection
@@ -35,8 +36,7 @@ class SqlReader(RowReader):
 
     def conditions(self, selection: Selection, rows: AnyRange) -> list[str]:
         """What stands after WHERE, joined by AND."""
-        clause = [query.predicate(selection.where)] if selection.where else []
-        return [*query.range_conditions(self.dialect, rows), *clause]
+        return [*query.range_conditions(self.dialect, rows), *query.row_conditions(self.dialect, selection)]
 
     async def read_arrow(
         self, selection: Selection, rows: AnyRange, sink: Callable[[pa.RecordBatch], Awaitable[None]]
@@ -79,10 +79,22 @@ class SqlReader(RowReader):
 
     async def count(self, selection: Selection) -> int:
         """See RowReader."""
-        clause = query.where([query.predicate(selection.where)] if selection.where else [])
+        clause = query.where(query.row_conditions(self.dialect, selection))
         with doing(f"counting {selection.table.name}"):
             counted = await self.session.fetch(f"SELECT count(*) FROM {self.relation(selection)}{clause}")
         return int(counted[0][0])
+
+    async def highest(self, selection: Selection, column: str) -> str | None:
+        """See RowReader."""
+        columns = query.selected_columns(replace(selection, columns=[column]))
+        conditions = query.row_conditions(self.dialect, selection)
+        source = query.highest_of(self.dialect, column, self.relation(selection), conditions)
+        found: list[str | None] = []
+        with doing(f"reading the greatest {column} of {selection.table.name}"):
+            async with aclosing(self.session.rows(self.dialect, columns, source)) as parts:
+                async for part in parts:
+                    found += part.column(0).to_pylist()
+        return found[0] if found else None
 
     def _proved_rows(
         self, selection: Selection, rows: AnyRange, proof: DigestMethod

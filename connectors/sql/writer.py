@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
 from connectors.sql.errors import doing
-from connectors.sql.ledger import LedgerRowExists, SqlLedger
+from connectors.sql.ledger import LedgerRowExists, SqlLedger, digest_method
 from connectors.sql.session import SqlSession
-from core.errors import DataMismatch, Defect, InvalidConfiguration
+from connectors.sql.upsert import SqlUpsert
+from core.errors import DataMismatch, Defect
 from core.schema import Digest
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ class SqlWriter:
     ) -> Loaded:
         """See WritesRows."""
 
-        async def insert() -> int:
+        async def insert(into: LoadTarget) -> int:
             taken = 0
             async for rows in parts:
                 if rows.num_rows:
-                    taken += await self._session.insert(target, rows)
+                    taken += await self._session.insert(into, rows)
                 progress(rows.nbytes)
             return taken
 
@@ -48,23 +49,27 @@ class SqlWriter:
                 yield part
                 progress(len(part))
 
-        return await self._load(target, entry, lambda: self._session.copy_in(target, counted()))
+        return await self._load(target, entry, lambda into: self._session.copy_in(into, counted()))
 
-    async def _load(self, target: LoadTarget, entry: LedgerEntry, write: Callable[[], Awaitable[int]]) -> Loaded:
-        if target.upsert_keys:
-            raise InvalidConfiguration(
-                f"{target.table} cannot be loaded by upsert in this database", remedy="Use loadMode append or replace"
-            )
+    async def _load(
+        self, target: LoadTarget, entry: LedgerEntry, write: Callable[[LoadTarget], Awaitable[int]]
+    ) -> Loaded:
+        upsert = SqlUpsert(self._ledger.dialect, self._session, target) if target.upsert_keys else None
         with doing(f"loading batch {entry.number} into {target.table}"):
             recorded = await self._claim(target, entry)
             if recorded is not None:
                 return Loaded(digest=recorded, repeated=True)
-            taken = await write()
+            if upsert is not None:
+                await upsert.prepare()
+            taken = await write(target if upsert is None else upsert.incoming)
             if taken != entry.digest.rows:
                 raise DataMismatch(
                     f"{entry.digest.rows} rows were extracted, the destination took {taken}",
                     remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
                 )
+            if upsert is not None:
+                replaced = await upsert.apply(entry.digest.rows, digest_method(target))
+                await self._ledger.record_replaced(self._session, entry, replaced)
             await self._session.commit()
         return Loaded(digest=entry.digest, repeated=False)
 

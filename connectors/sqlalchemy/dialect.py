@@ -23,6 +23,7 @@ LENGTH = 7777
 CAPABILITIES = Capabilities(
     dialect="sqlalchemy",
     reads=True,
+    watermarks=True,
     writes=True,
     creates_tables=True,
     load_modes=["append", "replace"],

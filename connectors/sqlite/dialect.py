@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect
+from connectors.sql.dialect import DdlStyle, LedgerTypes, SqlDialect, UpsertStyle
 from connectors.sqlite.types import INTEGER, existing_column, new_column
 from core.schema import Capabilities, Column, Sequence, TableName
 from core.value_type import Arrival, ValueType
@@ -18,17 +18,20 @@ class SqliteDialect(SqlDialect):
     capabilities: ClassVar[Capabilities] = Capabilities(
         dialect="sqlite",
         reads=True,
+        watermarks=True,
         writes=True,
         creates_tables=True,
         loosely_typed=True,
         single_process_writer=True,
         key_during_load=True,
         ignores_case="all",
-        load_modes=["append", "replace"],
+        upserts=True,
+        load_modes=["append", "replace", "upsert"],
         folds="none",
         has_schemas=False,
         identifier_bytes=65535,
     )
+    upsert: ClassVar[UpsertStyle | None] = UpsertStyle()
     ddl: ClassVar[DdlStyle] = DdlStyle(
         create_schema=None,
         keys_in_table=True,

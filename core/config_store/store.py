@@ -6,10 +6,12 @@ from sqlalchemy import text
 
 from core.config_store.jobs import Jobs
 from core.config_store.runs import Runs
+from core.config_store.scheduled_starts import ScheduledStarts
 from core.config_store.upgrade import upgrade
+from core.config_store.watermarks import Watermarks
 
 
-class ConfigStore(Jobs, Runs):
+class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts):
     """Jobs and runs in PostgreSQL. Each method is one transaction; every method may raise Unavailable."""
 
     async def upgrade(self) -> None:

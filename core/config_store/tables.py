@@ -149,6 +149,38 @@ class MigrationRun(Base):
     attention: Mapped[str | None] = mapped_column(Text)
 
 
+class Watermark(Base):
+    """How far one run has read one incremental table, written once the table's rows are in and proved."""
+
+    __tablename__ = "watermark"
+
+    table_id: Mapped[str] = mapped_column(ForeignKey("table_config.table_id", ondelete="CASCADE"), primary_key=True)
+    run: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer)
+    """Which of the table's proved passes it is, from 1."""
+    value: Mapped[str | None] = mapped_column(Text)
+    """Interchange text; NULL: no row had one."""
+    load: Mapped[int] = mapped_column(BigInteger)
+    """The generation in the destination."""
+    recorded_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class ScheduledStart(Base):
+    """What became of one time of a job's schedule."""
+
+    __tablename__ = "scheduled_start"
+    __table_args__ = (CheckConstraint("outcome IN ('STARTED', 'SKIPPED')", name="scheduled_start_outcome"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("migration_job.job_id", ondelete="CASCADE"), primary_key=True)
+    scheduled_at: Mapped[datetime] = mapped_column(Moment, primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    run: Mapped[int | None] = mapped_column(Integer)
+    """The run that began, or that was still active."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it was skipped."""
+    decided_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
 class IdempotencyKey(Base):
     """A client's key and the job it made. Outlives the job, so that a late repetition does not start it again."""
 

@@ -17,9 +17,9 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from core import search_attributes
 from deploy.local.postgres_server import end_with_parent, free_port
 from deploy.local.supervised_process import Report, SupervisedProcess
-from workflows import search_attributes
 
 STARTUP_SECONDS = 30.0
 PROBE_SECONDS = 2.0

@@ -20,11 +20,11 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from api.app import create_app
-from api.job_start import JobStarter
 from api.reconciler import Reconciler
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
+from core.job_start import JobStarter
 from core.settings import Settings
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from tests.conftest import NewDatabase, connect

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from api.job_start import JobStarter
 from api.reconciler import Reconciler
 from core.config_store.store import ConfigStore
 from core.errors import Unavailable
+from core.job_start import JobStarter
 from core.settings import Settings
 from core.temporal_client import connect
 from deploy.local.postgres_server import PostgresServer, free_port
@@ -64,7 +64,7 @@ async def test_an_outage_of_temporal_is_shown_and_survived(
     request_body: Json,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("api.job_start", "api.job_control"):
+    for module in ("core.job_start", "api.job_control"):
         monkeypatch.setattr(f"{module}.RPC_TIMEOUT", timedelta(seconds=1))
     async with CuttableLine(temporal.client.service_client.config.target_host) as line:
         client = await connect(address=line.address)

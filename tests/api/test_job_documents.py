@@ -8,10 +8,10 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from core import search_attributes
 from core.settings import Settings
 from tests.api.conftest import Json, until
 from tests.sample_request import SAMPLE
-from workflows import search_attributes
 
 
 async def _workflows_of(client: Client, settings: Settings) -> list[str]:

@@ -55,6 +55,18 @@ async def _jobs(api: httpx.AsyncClient) -> list[str]:
 STEP: list[str | int] = ["tables", 0, "transformations", 1]
 
 REFUSED: list[tuple[str, Json, str, str]] = [
+    (
+        "overlap that append would double",
+        _changed(["tables", 0, "incremental"], {"column": "id", "overlap": 5}),
+        "tables[0].incremental.overlap",
+        "Use loadMode upsert",
+    ),
+    (
+        "no overlap",
+        _changed(["tables", 0, "incremental"], {"column": "id", "overlap": SECRET}),
+        "tables[0].incremental.overlap",
+        "5 minutes",
+    ),
     ("unknown field", _changed(["nmae"], SECRET), "nmae", "Did you mean name?"),
     ("unknown option", _changed(["options"], {"paralelTables": 2}), "options.paralelTables", "parallelTables"),
     (

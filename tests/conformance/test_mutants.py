@@ -11,7 +11,7 @@ from connectors.conformance.harness import Harness
 from connectors.conformance.suite import ConformanceSuite
 from connectors.contract import LoadTarget
 from connectors.mysql.session import MysqlSession
-from connectors.sql import rows_of
+from connectors.sql import query, rows_of
 from connectors.sql.ledger import SqlLedger
 from connectors.sql.session import SqlSession
 from connectors.sql.writer import SqlWriter
@@ -94,14 +94,28 @@ def rows_are_not_counted(patch: pytest.MonkeyPatch) -> None:
     """Whatever came is committed."""
     load = SqlWriter._load
 
-    async def trusting(self: SqlWriter, target: object, entry: object, write: Callable[[], object]) -> object:
-        async def claimed() -> int:
-            await write()  # type: ignore[misc]
+    async def trusting(self: SqlWriter, target: object, entry: object, write: Callable[[object], object]) -> object:
+        async def claimed(into: object) -> int:
+            await write(into)  # type: ignore[misc]
             return entry.digest.rows  # type: ignore[attr-defined,no-any-return]
 
         return await load(self, target, entry, claimed)  # type: ignore[arg-type]
 
     patch.setattr(SqlWriter, "_load", trusting)
+
+
+def replaced_rows_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """The proof of an upsert does not know what its rows took the place of."""
+
+    async def none(self: SqlLedger, session: SqlSession, load: object) -> Digest:
+        return Digest()
+
+    patch.setattr(SqlLedger, "replaced", none)
+
+
+def watermarks_are_not_heeded(patch: pytest.MonkeyPatch) -> None:
+    """Every pass reads the whole table."""
+    patch.setattr(query, "_watermark_conditions", lambda dialect, selection: [])
 
 
 def stragglers_are_let_in(patch: pytest.MonkeyPatch) -> None:
@@ -156,6 +170,8 @@ MUTANTS: list[tuple[Plant, str, tuple[str, ...]]] = [
     (rows_are_not_counted, "wrong_row_count", ()),
     (stragglers_are_let_in, "straggler", ()),
     (proof_counts_only, "digest_sees_faults", ()),
+    (replaced_rows_are_forgotten, "upserted_rows", ()),
+    (watermarks_are_not_heeded, "watermarks", ("int64",)),
 ]
 
 

@@ -71,7 +71,10 @@ def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["submit", "plan", "jobs", "watch", "pause", "resume", "retry", "cancel", "limits", "certificate", "connectors"],
+    [
+        *("submit", "plan", "jobs", "watch", "pause", "resume", "retry", "cancel", "certificate", "connectors"),
+        *("limits", "schedule", "schedules"),
+    ],
 )
 def test_every_client_command_teaches_with_an_example(command: str) -> None:
     result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})

@@ -16,14 +16,17 @@ from activities.resources.reachability import Reachability
 from activities.resources.row_changes import RowChanges
 from activities.resources.staging import LocalStaging
 from activities.resources.survey import Survey
+from activities.schedule import ScheduleActivities
 from activities.snapshot import SnapshotActivities
 from activities.status import StatusActivities
 from activities.transformations.chain import bind_chain
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
+from core.job_start import JobStarter
 from worker.parts import Activity, Parts, Service
 from workflows.migration_job import MigrationJob
 from workflows.plan_job import PlanJob
+from workflows.scheduled_start import ScheduledStart
 from workflows.table_migration import TableMigration
 
 SLOTS = 50
@@ -31,7 +34,7 @@ KEEPERS_AT_ONCE = 1000
 """A keeper is one idle session; it has a queue of its own so that it takes no other activity's slot."""
 KEEPER_THROTTLE = timedelta(milliseconds=50)
 """The keeper itself chooses how often it beats."""
-WORKFLOWS = (MigrationJob, TableMigration, PlanJob)
+WORKFLOWS = (MigrationJob, TableMigration, PlanJob, ScheduledStart)
 
 
 @asynccontextmanager
@@ -57,6 +60,9 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
     certificate = CertificateActivities(store, evidence, parts.connections)
     data_scan = DataScan(parts.connections, parts.routes, RowChanges(parts.routes))
+    schedule = ScheduleActivities(
+        store, parts.client, JobStarter(store, parts.client, parts.settings.task_queue_prefix)
+    )
     plan = PlanActivities(reachability, survey, data_scan, parts.documents)
     return [
         preflight.check_connections,
@@ -64,7 +70,9 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         status.record_status,
         status.record_outcome,
         status.recall_outcome,
+        status.record_watermark,
         certificate.write_certificate,
+        schedule.start_run,
         plan.plan_job,
         MaintenanceActivities().look_at_window,
     ]

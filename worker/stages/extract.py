@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from activities.extract import ExtractActivities
 from activities.resources.refused_values import RefusedValues
 from activities.resources.staging import LocalStaging
-from worker.parts import Parts, Service
+from worker.parts import Activity, Parts, Service
 
 
 @asynccontextmanager
@@ -17,4 +17,5 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     extract = ExtractActivities(
         parts.connections, parts.routes, LocalStaging(parts.settings.staging), RefusedValues(parts.routes)
     )
-    yield [Service("extract", [extract.extract_batches, extract.count_source], parts.settings.extract_slots)]
+    served: list[Activity] = [extract.extract_batches, extract.count_source, extract.fix_bounds]
+    yield [Service("extract", served, parts.settings.extract_slots)]

@@ -13,6 +13,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from core import search_attributes
 from core.config_store.runs import StartClaim
 from core.config_store.store import ConfigStore
 from core.errors import Unavailable
@@ -20,7 +21,6 @@ from core.job_spec import JobStatus
 from core.models import JobRun
 from core.route import endpoints
 from core.temporal_client import job_workflow_id, task_queue
-from workflows import search_attributes
 
 MEMO_TOKEN = "startToken"  # noqa: S105
 RPC_TIMEOUT = timedelta(seconds=5)

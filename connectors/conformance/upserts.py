@@ -1,0 +1,76 @@
+"""What a connector does that updates the rows whose key is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from connectors.conformance.behaviours import needs
+from connectors.conformance.copying import ID, NAME, Destination, Row
+from connectors.conformance.harness import Harness
+from core.errors import DataMismatch, DataRejected
+
+STOOD: Sequence[Row] = [("1", "one"), ("2", None), ("3", "three")]
+FIRST: Sequence[Row] = [("2", "two"), ("4", "four")]
+SECOND: Sequence[Row] = [("3", None), ("5", "five"), ("6", None)]
+AFTER: Sequence[Row] = [("1", "one"), *FIRST, *SECOND]
+
+
+class Upserts:
+    """Upserts"""
+
+    @needs("writes", "upserts")
+    async def test_upserted_rows(self, harness: Harness) -> None:
+        """An upsert updates rows whose key is there, inserts the others, leaves the rest alone, and is proved over
+        just the rows that it brought."""
+        destination = await _standing(harness)
+        load = (await destination.begin()).load
+        for number, rows in enumerate((FIRST, SECOND)):
+            assert not (await destination.load(rows, load=load, number=number)).repeated
+        assert (await destination.load(FIRST, load=load)).repeated
+        assert sorted(await destination.rows()) == sorted(AFTER)
+        assert await _proved(destination, load) == destination.digest([*FIRST, *SECOND])
+        later = (await destination.begin("b")).load
+        await destination.load(SECOND, load=later)
+        assert later == load + 1
+        assert sorted(await destination.rows()) == sorted(AFTER)
+        assert await _proved(destination, later) == destination.digest(SECOND)
+        empty = (await destination.begin("c", run=3)).load
+        await destination.load([], load=empty)
+        assert await _proved(destination, empty) == destination.digest([])
+
+    @needs("writes", "upserts")
+    async def test_upserted_twice(self, harness: Harness) -> None:
+        """Two rows of one key in a batch are refused and leave nothing."""
+        destination = await _standing(harness)
+        load = (await destination.begin()).load
+        with pytest.raises((DataRejected, DataMismatch)):
+            await destination.load([*FIRST, ("2", "again")], load=load)
+        assert sorted(await destination.rows(), key=str) == sorted(STOOD, key=str)
+        assert await destination.writer.ledger_rows(destination.load_ref(load)) == []
+        await destination.load(FIRST, load=load)
+        assert await _proved(destination, load) == destination.digest(FIRST)
+
+    @needs("writes", "upserts")
+    async def test_upsert_is_proved(self, harness: Harness) -> None:
+        """A row that an upsert brought, and that is gone afterwards, is missed by the proof."""
+        destination = await _standing(harness)
+        load = (await destination.begin()).load
+        await destination.load(FIRST, load=load)
+        harness.delete_rows(destination.table.name)
+        assert await _proved(destination, load) != destination.digest(FIRST)
+
+
+async def _standing(harness: Harness) -> Destination:
+    """A table with rows of an application, and a primary key."""
+    name = harness.new_name()
+    columns = [harness.column("id", "int64", nullable=False), harness.column("name", "varchar_4000")]
+    harness.create_table(name, columns, [list(row) for row in STOOD], key=["id"])
+    destination = await Destination.existing(harness, name, [ID, NAME])
+    destination.upsert_keys = ("id",)
+    return destination
+
+
+async def _proved(destination: Destination, load: int) -> object:
+    return await destination.proof.digest_load(destination.table, destination.method, destination.load_ref(load))
