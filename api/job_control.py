@@ -21,8 +21,8 @@ from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, Created, Idempotency, StoredJob
 from core.errors import Conflict, NotFound, Unavailable
 from core.job_spec import JobSpec, JobStatus
-from core.limits import LimitsRequest
 from core.job_start import RPC_TIMEOUT, JobStarter
+from core.limits import LimitsRequest
 from core.models import PauseRequest, RetryRequest
 from core.progress import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id
