@@ -37,6 +37,7 @@ class DuckdbDialect(SqlDialect):
         load_modes=["append", "replace"],
         folds="none",
         identifier_bytes=65535,
+        heals=True,
     )
     ddl: ClassVar[DdlStyle] = DdlStyle(
         foreign_keys=False,

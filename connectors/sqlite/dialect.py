@@ -28,6 +28,7 @@ class SqliteDialect(SqlDialect):
         folds="none",
         has_schemas=False,
         identifier_bytes=65535,
+        heals=True,
     )
     ddl: ClassVar[DdlStyle] = DdlStyle(
         create_schema=None,
