@@ -94,6 +94,8 @@ class PreflightActivities:
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
             builds_after_load=any((route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences)),
+            keyed=bool(route.key),
+            heal=route.heal,
         )
 
 

@@ -131,7 +131,7 @@ class TableSpec(Request):
     incremental: IncrementalSpec | None = None
     """Not available yet."""
     heal: bool = False
-    """Not available yet."""
+    """Load rows anew that the proof finds to differ, then prove again."""
     transformations: list[TransformationSpec] = Field(default_factory=list)
     """Applied in this order."""
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.base_model import Model, Request
 from core.changed_values import Changed
+from core.healing import Comparison, HealedRows, Healing
 from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.progress import JobProgress, Snapshot, TableStatus
 from core.route import Endpoint
@@ -63,6 +64,9 @@ class TableEntry(Model):
     has_foreign_keys: bool = False
     builds_after_load: bool = True
     """Keys, indexes, checks, comments or sequence values."""
+    keyed: bool = False
+    """Both sides can be compared by a key (`TableRoute.key`)."""
+    heal: bool = False
 
     @property
     def is_small(self) -> bool:
@@ -130,6 +134,8 @@ class LoadStart(Model):
     token: str
     """Same token, same load: attempts and retries get the generation they began with. With a new token the rows of
     the run's earlier loads go first."""
+    empties: bool = False
+    """With a new token all rows go where the table was empty before the run, whoever wrote them."""
 
 
 class LoadBegun(Measured):
@@ -158,6 +164,8 @@ class ExtractInput(Model):
     digests: bool
     count: bool = False
     """These are all batches of the table: count the source's rows too, as `CountInput` would."""
+    repair: str | None = None
+    """Reference of the `Repair` that the batches belong to; None: they are the plan's."""
 
 
 class StagedBatch(Model):
@@ -195,6 +203,8 @@ class LoadInput(Model):
     route: str
     load: int
     batches: list[StagedBatch]
+    repair: str | None = None  # as in ExtractInput: they take the place of rows that stand
+    digests: bool = True
 
 
 class LoadedBatches(Measured):
@@ -233,6 +243,12 @@ class FinishInput(Model):
     """Answer with `Measured`; workflows of an earlier release expect nothing."""
 
 
+class Compared(Measured):
+    """Result of a comparison."""
+
+    found: Comparison
+
+
 class ValidateInput(Model):
     """What the destination must hold."""
 
@@ -248,6 +264,9 @@ class ValidateInput(Model):
     wall_seconds: float = 0.0
     """Since the table began, pauses included."""
     changed: Changed = Field(default_factory=dict)
+    healed: list[HealedRows] = Field(default_factory=list)
+    heals: bool = False
+    """What differs is going to be loaded anew, so it need not be narrowed."""
 
 
 class Difference(Model):
@@ -311,6 +330,12 @@ class TableRun(Model):
     """Summed over batches and copies."""
     seconds_per_batch: dict[str, float] = Field(default_factory=dict)
     """Inside the last activity of each stage."""
+    healing: Healing = Field(default_factory=Healing)
+
+    @property
+    def needs_source(self) -> bool:
+        """A table that is to be healed may need its snapshot until it is proved."""
+        return not self.source_read or self.entry.heal
 
 
 class TableResult(Model):
