@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from activities.resources.staging import LocalStaging
     from connectors.base import RowReader
     from core.progress import Snapshot
-    from core.route import TableRoute
+    from core.route import Repair, TableRoute
     from core.stopwatch import Stopwatch
 
 
@@ -58,10 +58,11 @@ class ExtractActivities:
             label = f"extract {route.source_table} {given.span.first}"
             reader = capability(await self._connections.connector(route.source, label), ReadsRows)
             staged, counted = [], None
+            repair = self._routes.repair(given.repair)
             async with self._reading(reader, given.snapshot, watch) as (session, beat):
                 for number in range(given.span.first, given.span.first + given.span.count):
                     try:
-                        staged.append(await self._extract_batch(session, route, given, number, beat, watch))
+                        staged.append(await self._extract_batch(session, route, given, number, repair, beat, watch))
                     except DataRejected as error:
                         raise self._refused_values.keep(route, number, error) from None
                 if given.count:
@@ -116,10 +117,12 @@ class ExtractActivities:
         route: TableRoute,
         given: ExtractInput,
         number: int,
+        repair: Repair | None,
         beat: Beats,
         watch: Stopwatch,
     ) -> StagedBatch:
-        selection, rows = self._routes.selection(route, given.bounds), route.plan.range_of(number)
+        selection = self._routes.selection(route, given.bounds)
+        rows = repair.range_of(number, "source") if repair else route.plan.range_of(number)
         reference = self._routes.staged(route, given.token, number, route.path)
         counted = 0
         with self._staging.writing(reference) as staged:

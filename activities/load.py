@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from temporalio import activity
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from activities.resources.staging import LocalStaging
     from connectors.contract import Loaded
-    from core.route import TableRoute
+    from core.route import Repair, TableRoute
     from core.stopwatch import Stopwatch
 
 
@@ -43,11 +44,11 @@ class LoadActivities:
             route = self._routes.read(given.route)
             writer = await self._writer(route, f"begin {route.destination_table}")
             group = route.run if route.incremental is None else route.incremental.number
-            beginning = LoadBeginning(route.job_id, route.table_id, group, given.token)
-            replace = route.load_mode == "replace"
+            beginning = LoadBeginning(route.job_id, route.table_id, group, given.token, given.empties)
+            emptied = route.load_mode == "replace"
             async with beating():
                 with watch.waiting("destination"):
-                    begun = await writer.begin_load(beginning, self._routes.target(route), replace=replace)
+                    begun = await writer.begin_load(beginning, self._routes.target(route), replace=emptied)
             seconds, spent = taken(watch)
         return LoadBegun(
             load=begun.load, rows_before=begun.rows_before, emptied=begun.emptied, seconds=seconds, spent=spent
@@ -63,10 +64,11 @@ class LoadActivities:
         with measuring() as watch:
             route = self._routes.read(given.route)
             total, changed, moved, repeated = Digest(), Changed(), 0, 0
+            repair = self._routes.repair(given.repair)
             for batch in given.batches:
                 async with beating() as beat:
                     try:
-                        loaded = await self._load_batch(route, given.load, batch, beat, watch)
+                        loaded = await self._load_batch(route, given, batch, repair, beat, watch)
                     except DataRejected as error:
                         raise await self._refused_values.explain(route, batch, self._staging, error) from None
                 self._staging.delete(batch.staged)
@@ -80,11 +82,21 @@ class LoadActivities:
         )
 
     async def _load_batch(
-        self, route: TableRoute, load: int, batch: StagedBatch, beat: Beats, watch: Stopwatch
+        self,
+        route: TableRoute,
+        given: LoadInput,
+        batch: StagedBatch,
+        repair: Repair | None,
+        beat: Beats,
+        watch: Stopwatch,
     ) -> Loaded:
         writer = await self._writer(route, f"load {route.destination_table} {batch.number}")
-        entry = LedgerEntry(route.job_id, route.table_id, load, batch.number, batch.digest)
+        entry = LedgerEntry(route.job_id, route.table_id, given.load, batch.number, batch.digest)
         target = self._routes.target(route)
+        if repair is not None:
+            proof = self._routes.destination_proof(route) if given.digests else None
+            rows = repair.range_of(batch.number, "destination")
+            target = replace(target, in_place_of=rows, removal_proof=proof)
         with watch.waiting("destination"):
             if route.path == "native":
                 return await writer.load_native(target, entry, self._staging.read(batch.staged, batch.bytes), beat)

@@ -100,6 +100,8 @@ class PreflightActivities:
             has_foreign_keys=bool(route.ddl.foreign_keys),
             builds_after_load=any((route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences)),
             incremental=route.incremental is not None,
+            keyed=bool(route.key),
+            heal=route.heal,
         )
 
 

@@ -9,12 +9,14 @@ from temporalio import activity
 from activities.heartbeat import beating
 from activities.measuring import measuring, taken
 from connectors.base import ProvesRows, WritesRows, capability
+from core.healing import DifferingRows
 from core.models import Difference, ValidateInput, ValidationResult
 from core.schema import Digest
 from core.time_spent import TimeSpent, add_activity, outside
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
+    from activities.resources.difference_count import DifferenceCount
     from activities.resources.difference_search import DifferenceSearch
     from activities.resources.evidence import Evidence
     from activities.resources.routes import Routes
@@ -27,12 +29,18 @@ class ValidateActivities:
     """Served by `sterna-validate` workers; they reach both databases."""
 
     def __init__(
-        self, connections: Connections, routes: Routes, evidence: Evidence, differences: DifferenceSearch
+        self,
+        connections: Connections,
+        routes: Routes,
+        evidence: Evidence,
+        differences: DifferenceSearch,
+        difference_count: DifferenceCount,
     ) -> None:
         self._connections = connections
         self._routes = routes
         self._evidence = evidence
         self._differences = differences
+        self._difference_count = difference_count
 
     @activity.defn
     async def validate_table(self, given: ValidateInput) -> ValidationResult:
@@ -57,15 +65,19 @@ class ValidateActivities:
             if found is not None:
                 findings += self._compare_rows(given, found)
             differences: list[Difference] = []
-            if findings and given.mode == "checksum":
+            rows: DifferingRows | None = None
+            if findings and given.mode == "checksum" and not given.heals:
                 with watch.waiting("differences"):
-                    differences = await self._differences.narrow(route, given)
+                    if not given.healed:  # afterwards the ledger's batches are no sets of rows that stand
+                        differences = await self._differences.narrow(route, given)
+                    rows = await self._difference_count.count(route, given)
+                    findings += [str(rows)] if rows is not None else []
         moved = self._moved_source(given)
         proved = not findings and not moved and given.mode != "none"
         message = self._message(given, findings or moved, found)
         seconds, spent = taken(watch)
         given = _with_own_time(given, seconds, spent)
-        reference = self._evidence.write(route, given, ledger, found, proved, message, differences)
+        reference = self._evidence.write(route, given, ledger, found, proved, message, differences, rows)
         return ValidationResult(
             proved=proved,
             mode=given.mode,
@@ -80,7 +92,7 @@ class ValidateActivities:
     def _compare_books(self, route: TableRoute, given: ValidateInput, ledger: list[LedgerRow]) -> list[str]:
         recorded = sum((row.digest for row in ledger), Digest())
         findings = []
-        if len(ledger) != route.plan.batches:
+        if len(ledger) != route.plan.batches and not given.healed:
             findings.append(f"{len(ledger)} of {route.plan.batches} batches are in the ledger")
         if recorded != given.extracted:
             findings.append(f"the ledger records {recorded.rows} rows, {given.extracted.rows} were extracted")

@@ -23,6 +23,7 @@ def check_spec(spec: JobSpec) -> None:
     """Raises a Problem with every wrong field, with status 422."""
     errors = [*_unstorable_values(spec)]
     errors += _not_yet_available(spec)
+    errors += _needless_heals(spec)
     errors += _wrong_options("source", spec.source)
     errors += _wrong_options("destination", spec.destination)
     if isinstance(spec.tables, list):
@@ -46,11 +47,26 @@ def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
         "options.maxRejects": spec.options.max_rejects > 0,
         "options.notify": bool(spec.options.notify),
     }
-    for number, table in enumerate(spec.tables if isinstance(spec.tables, list) else []):
-        asked[f"tables[{number}].heal"] = table.heal
     for field, given in asked.items():
         if given:
             yield FieldError(field=field, message="is not available yet", remedy="Leave it out")
+
+
+def _needless_heals(spec: JobSpec) -> Iterator[FieldError]:
+    """A table is healed where a proof of all its rows fails."""
+    for number, table in enumerate(spec.tables if isinstance(spec.tables, list) else []):
+        if not table.heal:
+            continue
+        field = f"tables[{number}].heal"
+        if table.incremental is not None:
+            message = "compares all rows of a table, and an incremental run reads just what is new"
+            yield FieldError(field=field, message=message, remedy="Leave heal out, or run a job without incremental")
+        if (table.load_mode or spec.options.load_mode) == "upsert":
+            message = "needs a table of its own: an upsert shares it with rows that nobody can tell from extra ones"
+            yield FieldError(field=field, message=message, remedy="Use loadMode append or replace, or leave heal out")
+        if spec.options.validation == "none":
+            message = "needs a proof to find differences, and validation is none"
+            yield FieldError(field=field, message=message, remedy="Use validation checksum, or leave heal out")
 
 
 def _wrong_options(side: str, connection: ConnectionSpec) -> list[FieldError]:

@@ -28,6 +28,7 @@ from connectors.contract import (
     Credentials,
     DigestColumn,
     DigestMethod,
+    KeyBuckets,
     LedgerEntry,
     LedgerRow,
     LoadBeginning,
@@ -68,6 +69,7 @@ __all__ = [
     "Credentials",
     "DigestColumn",
     "DigestMethod",
+    "KeyBuckets",
     "LedgerEntry",
     "LedgerRow",
     "LoadBeginning",
@@ -170,6 +172,20 @@ class RowReader(ABC):
             f"{type(self).__name__} reads no watermarks, so {selection.table.name} cannot be incremental",
             remedy="Leave 'incremental' out, or choose the rows by whereClause",
         )
+
+
+class ComparesKeys(ABC):
+    """Of a RowReader: digests of many key ranges in one query, to compare two sides by a bisection."""
+
+    @abstractmethod
+    async def key_ends(self, selection: Selection, key: str) -> tuple[int, int] | None:
+        """The smallest and the largest value of an integer column, None where no row has one."""
+
+    @abstractmethod
+    async def bucket_digests(
+        self, selection: Selection, rows: AnyRange, proof: DigestMethod, buckets: KeyBuckets
+    ) -> dict[int | None, Digest]:
+        """Digests of the rows by bucket, without those of no row; None: rows without a key."""
 
 
 class ReadsRows(ABC):
@@ -286,6 +302,14 @@ class WritesRows(ABC):
     @abstractmethod
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """The batches of one load, by number."""
+
+
+class ReplacesRows(ABC):
+    """Loads batches in place of rows that stand (`LoadTarget.in_place_of`)."""
+
+    @abstractmethod
+    async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
+        """Writes a ledger row that comes without rows, once: no straggler can load a batch of that number any more."""
 
 
 class KeepsNativeText(ABC):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.key_spans import KeySpans
 from core.schema import Digest, KeyRange, PageRange, TableName, TableSchema, WholeTable
 from core.value_type import ValueType
 
@@ -17,7 +18,7 @@ CSV_INTERCHANGE = "csv-interchange/1"
 rows ended by a line feed. A value is quoted by `"` (doubled inside) or free of quotes, commas and line ends and not the
 word NULL; NULL is the unquoted word NULL. No escapes: a backslash is a backslash."""
 
-AnyRange = PageRange | KeyRange | WholeTable
+AnyRange = PageRange | KeyRange | KeySpans | WholeTable
 Progress = Callable[[int], None]
 """Told the bytes moved since the last call; the caller heartbeats and thereby learns of cancellation."""
 
@@ -113,6 +114,15 @@ class DigestMethod:
 
 
 @dataclass(frozen=True)
+class KeyBuckets:
+    """Cuts an integer key into pieces of equal width: bucket 0 begins at `origin`."""
+
+    key: str
+    origin: int
+    width: int
+
+
+@dataclass(frozen=True)
 class LedgerEntry:
     """What the ledger records about one batch, in the transaction that loads it."""
 
@@ -154,6 +164,10 @@ class LoadTarget:
     """As `columns`, where interchange text arrives."""
     native_format: str = ""
     """Which of the connector's bulk formats `load_native` gets."""
+    in_place_of: KeySpans | None = None
+    """Rows that go in the same transaction before the batch's come; the ledger records the difference."""
+    removal_proof: DigestMethod | None = None
+    """How the rows that go are hashed; None: they are only counted."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,8 @@ class LoadBeginning:
     run: int
     """Generations of one number replace each other: the run, or the pass of an incremental table."""
     token: str
+    empties: bool = False
+    """A new generation takes away all rows where the table was empty before the run, whoever wrote them."""
 
 
 @dataclass(frozen=True)

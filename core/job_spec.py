@@ -153,7 +153,7 @@ class TableSpec(Request):
     incremental: IncrementalSpec | None = None
     """Read only what is new since the last run; default: every run reads the whole table."""
     heal: bool = False
-    """Not available yet."""
+    """Load rows anew that the proof finds to differ, then prove again."""
     transformations: list[TransformationSpec] = Field(default_factory=list)
     """Applied in this order."""
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.base_model import Model, Request
 from core.changed_values import Changed
+from core.healing import Comparison, HealedRows, Healing
 from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.limits import TableLimits
 from core.progress import JobProgress, Snapshot, TableStatus
@@ -67,6 +68,9 @@ class TableEntry(Model):
     """Keys, indexes, checks, comments or sequence values."""
     incremental: bool = False
     """The run reads just the rows that are new."""
+    keyed: bool = False
+    """Both sides can be compared by a key (`TableRoute.key`)."""
+    heal: bool = False
 
     @property
     def is_small(self) -> bool:
@@ -134,6 +138,8 @@ class LoadStart(Model):
     token: str
     """Same token, same load: attempts and retries get the generation they began with. With a new token the rows of
     the run's earlier loads go first."""
+    empties: bool = False
+    """With a new token all rows go where the table was empty before the run, whoever wrote them."""
 
 
 class LoadBegun(Measured):
@@ -164,6 +170,8 @@ class ExtractInput(Model):
     """These are all batches of the table: count the source's rows too, as `CountInput` would."""
     bounds: str | None = None
     """Reference of the PassBounds, where the table is incremental."""
+    repair: str | None = None
+    """Reference of the `Repair` that the batches belong to; None: they are the plan's."""
 
 
 class StagedBatch(Model):
@@ -201,6 +209,8 @@ class LoadInput(Model):
     route: str
     load: int
     batches: list[StagedBatch]
+    repair: str | None = None  # as in ExtractInput: they take the place of rows that stand
+    digests: bool = True
 
 
 class LoadedBatches(Measured):
@@ -241,6 +251,12 @@ class FinishInput(Model):
     """Answer with `Measured`; workflows of an earlier release expect nothing."""
 
 
+class Compared(Measured):
+    """Result of a comparison."""
+
+    found: Comparison
+
+
 class ValidateInput(Model):
     """What the destination must hold."""
 
@@ -258,6 +274,9 @@ class ValidateInput(Model):
     changed: Changed = Field(default_factory=dict)
     bounds: str | None = None
     """As in ExtractInput."""
+    healed: list[HealedRows] = Field(default_factory=list)
+    heals: bool = False
+    """What differs is going to be loaded anew, so it need not be narrowed."""
 
 
 class Difference(Model):
@@ -326,11 +345,17 @@ class TableRun(Model):
     pressure: ReadPressure = Field(default_factory=ReadPressure)
     bounds: str | None = None
     """As in ExtractInput: of the moment that is being read."""
+    healing: Healing = Field(default_factory=Healing)
 
     @property
     def limits_now(self) -> TableLimits:
         """What holds for the table."""
         return self.limits or TableLimits(parallel_batches=self.options.parallel_batches)
+
+    @property
+    def needs_source(self) -> bool:
+        """A table that is to be healed may need its snapshot until it is proved."""
+        return not self.source_read or self.entry.heal
 
 
 class TableResult(Model):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from core.base_model import Model
 from core.job_spec import ConnectionSpec, JobSpec, LoadMode, TransformationSpec
+from core.key_spans import KeySpans
 from core.schema import RangePlan, TableDdl, TableName, TableSchema
 from core.value_type import Limit, ValueType, Verdict
 from core.watermark import PassRoute
@@ -91,6 +92,21 @@ class TableRoute(Model):
     """Why the table cannot begin: columns whose values would not arrive. Only plans show such routes."""
     incremental: PassRoute | None = None
     """The run is a pass over the rows that are new."""
+    key: str = ""
+    """Source column, an integer of its own in every row and unchanged on its way, by which both sides can be compared
+    and rows be loaded anew; '' where there is none."""
+    heal: bool = False
+    """The job wants rows that differ loaded anew."""
+
+    @property
+    def destination_key(self) -> str:
+        """What `key` is called at the destination."""
+        return next((column.destination for column in self.columns if column.source == self.key), "")
+
+    @property
+    def rows_per_batch(self) -> int:
+        """About, by the catalog."""
+        return max(1000, -(-self.source_schema.estimated_rows // self.plan.batches))
 
     def statements(self) -> list[str]:
         """The DDL for this table in the order of execution; statements whose object exists already are skipped."""
@@ -102,3 +118,21 @@ class TableRoute(Model):
             return built
         before = [statement.sql for statement in [*ddl.schemas, *ddl.extensions]]
         return [*before, *types, *(statement.sql for statement in ddl.tables), *built]
+
+
+class Repair(Model):
+    """Key spans that are loaded anew, as batches numbered after all earlier ones of the load. Lies in the document
+    store: keys may be personal."""
+
+    key: str
+    destination_key: str
+    first: int
+    batches: list[list[tuple[int, int]]]
+    nulls: bool = False
+    """The first batch also takes away the destination's rows without a key."""
+
+    def range_of(self, number: int, side: Literal["source", "destination"]) -> KeySpans:
+        """Rows of one batch on one side."""
+        at = number - self.first
+        column = self.key if side == "source" else self.destination_key
+        return KeySpans(column=column, spans=self.batches[at], nulls=self.nulls and at == 0)

@@ -377,6 +377,11 @@ class Digest(Model):
         total = (int(self.total) + int(other.total)) % 2**64
         return Digest(rows=self.rows + other.rows, total=str(total))
 
+    def __sub__(self, other: Digest) -> Digest:
+        """What is left of the set without a part of it; `rows` is negative where `other` is the larger one."""
+        total = (int(self.total) - int(other.total)) % 2**64
+        return Digest(rows=self.rows - other.rows, total=str(total))
+
 
 class Capabilities(Model):
     """What a connector can do, as data: planner and workflows ask this, never a class."""
@@ -413,3 +418,5 @@ class Capabilities(Model):
     """Longest name, in UTF-8 bytes."""
     watermarks: bool = False
     """Reads the rows past a watermark (`Selection.watermark`), so that tables may be incremental."""
+    heals: bool = False
+    """Compares rows by an integer key and loads them anew (`ComparesKeys`, `ReplacesRows`)."""

@@ -99,7 +99,7 @@ class MigrationJob:
 
     @workflow.signal
     async def resume(self) -> None:
-        """Goes on; a snapshot that was let go is taken anew, and tables begun under the old one are copied again."""
+        """Goes on; a snapshot that was let go is taken anew, and tables begun under the old one are healed to it."""
         if self._closing:
             return
         self._report.status = JobStatus.ACTIVE
@@ -355,7 +355,7 @@ class MigrationJob:
         if result.status == TableStatus.COMPLETED:
             self._loaded.add(result.table_id)
         self._report.end(result.model_copy(update={"state": None}))
-        if result.state is None or result.state.source_read:
+        if result.state is None or not result.state.needs_source:
             self._end_reading(result.table_id)
         workflow.set_current_details(self._report.describe())
         if result.status == TableStatus.PARKED:
@@ -370,7 +370,7 @@ class MigrationJob:
             if result.status == TableStatus.FAILED:
                 self._copies[table_id] = self._copies.get(table_id, 1) + 1
             state = self._states.get(table_id)
-            if state is None or not state.source_read:
+            if state is None or state.needs_source:
                 self._unread.add(table_id)
             self._children.enqueue([self._entries[table_id]])
 

@@ -11,6 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.compare import CompareActivities
     from activities.ddl import DdlActivities
     from activities.extract import ExtractActivities
     from activities.load import LoadActivities
@@ -30,24 +31,21 @@ with workflow.unsafe.imports_passed_through():
         TableResult,
         TableRun,
         TransformInput,
-        ValidateInput,
     )
     from core.progress import Snapshot, TableProgress, TableStatus
     from core.time_spent import add_activity
-    from workflows import incremental_pass, outcomes
+    from workflows import incremental_pass, outcomes, table_healing
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
     from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
-    from workflows.table_report import describe, estimate
+    from workflows.table_report import describe, estimate, named, proof_input, result_of
     from workflows.throttle import Throttle
 
 
 Result = TypeVar("Result")
 SECOND = timedelta(seconds=1)
 SOON = timedelta(seconds=2)
-MOST_COPIES = 10
-"""A source whose readers lose every snapshot (behind a load balancer, for example) parks the table at last."""
 
 
 class SnapshotReplaced(Exception):
@@ -74,15 +72,15 @@ class TableMigration:
         try:
             if self.state.snapshot_expired:
                 await self._renew_snapshot()
-            while not self.state.source_read:
-                await self._copy()
-            if self.state.entry.is_small:
-                self._telling = asyncio.create_task(self._tell_in_time())
-            else:
-                await self._tell_source_read()
-            if self.state.entry.builds_after_load:
-                await self._build_keys()
-            return await incremental_pass.conclude(self.state, await self._prove())
+            while True:
+                while not self.state.source_read:
+                    await self._copy()
+                await self._let_go_of_source()
+                if self.state.entry.builds_after_load:
+                    await self._build_keys()
+                result = await self._prove()
+                if result is not None:
+                    return await incremental_pass.conclude(self.state, result)
         except ActivityError as error:
             if outcomes.cancelled(error):
                 raise asyncio.CancelledError from error
@@ -125,29 +123,27 @@ class TableMigration:
                 await window.submit(self._begin_load())
             if self.state.entry.incremental and self.state.bounds is None:
                 await self._fix_bounds()
-            await self._move_batches(window)
-            await self._throttle.pace.wait()
-            self.state.source_read = True
+            if not self.state.healing.stale or await self._compare():
+                await self._move_batches(window)
+                await self._throttle.pace.wait()
+                if self.state.healing.stale:
+                    table_healing.finish(self.state)
+                self.state.source_read = True
         except SnapshotReplaced:
             await window.abandon()
             await self._begin_again()
         except ActivityError as error:
             await window.abandon()
-            if not self._may_copy_again(outcomes.kind(error)):
+            if outcomes.kind(error) == "DataRejected" and self.state.healing.stale:
+                self._forget()  # rows of two moments may break a key that each of them keeps
+                return
+            if not table_healing.reads_anew(self.state, outcomes.kind(error)):
                 raise
             await self._tell_job("snapshot_gone", self._epoch)
             await self._begin_again()
         except asyncio.CancelledError:
             await window.abandon()
             raise
-
-    def _may_copy_again(self, kind: str) -> bool:
-        """Under a new snapshot, without an operator. Where it may not, his retry must not meet the old one again."""
-        if kind not in ("SnapshotGone", "SnapshotExpired"):
-            return False
-        again = kind == "SnapshotGone" and self.state.copy_number < MOST_COPIES
-        self.state.snapshot_expired = not again and self.state.snapshot is not None
-        return again
 
     async def _renew_snapshot(self) -> None:
         self.state.snapshot_expired = False
@@ -158,7 +154,7 @@ class TableMigration:
 
     async def _begin_load(self) -> None:
         """Beside the first extracts; the first load waits for it."""
-        given = LoadStart(route=self.state.entry.route, token=self._token)
+        given = LoadStart(route=self.state.entry.route, token=self._token, empties=self.state.healing.empties)
         options = self._work("load", f"begin the load of {self.state.entry.name}")
         self.state.load = await self._perform(
             "begin", lambda: workflow.start_activity_method(LoadActivities.begin_load, given, **options)
@@ -180,7 +176,7 @@ class TableMigration:
                 await self._throttle.pace.wait()
                 self._check_snapshot()
                 await self._continue_as_new()
-        if self._counts and not self.state.entry.is_small:
+        if self._counts and (self.state.healing.stale or not self.state.entry.is_small):
             await window.submit(self._count_source())
         await window.drain()
         self._check_snapshot()
@@ -191,11 +187,11 @@ class TableMigration:
         state = self.state
         if self._left_over:
             return self._left_over.pop(0)
-        if state.next_batch >= state.entry.batches:
+        if state.next_batch >= table_healing.batches_end(state):
             return None
         count = batches_to_take(
             state.entry.batches_per_activity,
-            state.entry.batches - state.next_batch,
+            table_healing.batches_end(state) - state.next_batch,
             state.limits_now.parallel_batches,
             max(state.seconds_per_batch.values(), default=0.0),
         )
@@ -229,10 +225,11 @@ class TableMigration:
             span=span,
             snapshot=self.state.snapshot,
             digests=self.state.options.validation == "checksum",
-            count=self._counts and self.state.entry.is_small,
             bounds=self.state.bounds,
+            count=self._counts and self.state.entry.is_small and not self.state.healing.stale,
+            repair=self.state.healing.repair,
         )
-        options = self._work("extract", f"extract {_named(span)} of {self.state.entry.name}")
+        options = self._work("extract", f"extract {named(span)} of {self.state.entry.name}")
         staged = await self._perform(
             "extract", lambda: workflow.start_activity_method(ExtractActivities.extract_batches, given, **options)
         )
@@ -249,15 +246,21 @@ class TableMigration:
             batches=staged.batches,
             digests=self.state.options.validation == "checksum",
         )
-        options = self._work("transform", f"transform {_named(span)} of {self.state.entry.name}")
+        options = self._work("transform", f"transform {named(span)} of {self.state.entry.name}")
         return await self._perform(
             "transform", lambda: workflow.start_activity_method(TransformActivities.transform_batches, given, **options)
         )
 
     async def _load(self, span: BatchSpan, staged: StagedBatches) -> None:
         rows = sum(batch.digest.rows for batch in staged.batches)
-        given = LoadInput(route=self.state.entry.route, load=self._load_number, batches=staged.batches)
-        options = self._work("load", f"load {_named(span)} of {self.state.entry.name} ({rows} rows)")
+        given = LoadInput(
+            route=self.state.entry.route,
+            load=self._load_number,
+            batches=staged.batches,
+            repair=self.state.healing.repair,
+            digests=self.state.options.validation == "checksum",
+        )
+        options = self._work("load", f"load {named(span)} of {self.state.entry.name} ({rows} rows)")
         loaded = await self._perform(
             "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
         )
@@ -276,6 +279,35 @@ class TableMigration:
             "extract", lambda: workflow.start_activity_method(ExtractActivities.count_source, given, **options)
         )
         self.state.counted_rows = counted if isinstance(counted, int) else counted.rows
+
+    async def _compare(self) -> bool:
+        """Before rows of another moment are replaced: finds them, by keys that are built first. False: the table is
+        to be copied anew."""
+        state = self.state
+        if state.healing.repair is not None:
+            return True
+        if state.entry.builds_after_load:
+            await self._build_keys()
+        self._show("comparing both sides")
+        given = table_healing.comparison(state)
+        options = self._work("validate", f"compare both sides of {state.entry.name}")
+        compared = await self._perform(
+            "compare", lambda: workflow.start_activity_method(CompareActivities.compare_table, given, **options)
+        )
+        if compared.found.comparable:
+            table_healing.take_up(state, compared.found)
+        else:
+            workflow.logger.warning("%s is copied anew: %s", state.entry.name, compared.found.reason)
+            self._forget()
+        return compared.found.comparable
+
+    async def _let_go_of_source(self) -> None:
+        if self.state.needs_source:
+            return
+        if self.state.entry.is_small:
+            self._telling = asyncio.create_task(self._tell_in_time())
+        else:
+            await self._tell_source_read()
 
     async def _tell_source_read(self) -> None:
         await self._tell_job("table_source_read", self.state.entry.table_id)
@@ -298,41 +330,37 @@ class TableMigration:
             "finish", lambda: workflow.start_activity_method(DdlActivities.finish_table, given, **options)
         )
 
-    async def _prove(self) -> TableResult:
+    async def _prove(self) -> TableResult | None:
+        """None: a difference was found, and what differs is to be loaded anew."""
         self._show("validating")
-        assert self.state.load is not None
-        assert self.state.started_at is not None
-        given = ValidateInput(
-            route=self.state.entry.route,
-            extracted=self.state.extracted,
-            counted_rows=self.state.counted_rows,
-            begun=self.state.load,
-            mode=self.state.options.validation,
-            snapshot=self.state.snapshot,
-            copies=self.state.copy_number,
-            timings=self.state.timings,
-            wall_seconds=(workflow.now() - self.state.started_at) / SECOND,
-            changed=self.state.changed,
-            bounds=self.state.bounds,
-        )
+        given = proof_input(self.state, workflow.now())
         options = self._work("validate", f"validate {self.state.entry.name} ({self.state.extracted.rows} rows)")
         proof = await self._perform(
             "validate", lambda: workflow.start_activity_method(ValidateActivities.validate_table, given, **options)
         )
         proved = {"evidence": proof.evidence, "proved": proof.proved}
+        if proof.failed and given.heals:
+            table_healing.heal(self.state)
+            return None
         if proof.failed:
-            return self._result(TableStatus.FAILED, proof.message).model_copy(update=proved)
+            found = table_healing.verdict(self.state, proof.message)
+            return self._result(TableStatus.FAILED, found).model_copy(update=proved)
         return self._result(TableStatus.COMPLETED, proof.message).model_copy(update=proved)
 
     async def _begin_again(self) -> None:
-        """Waits for the new moment, then forgets what was read: the next load takes its rows away first."""
+        """Waits for the new moment. Rows that were loaded stay where they can be compared with it."""
         self._show("waiting for a new snapshot")
         state, old = self.state, self._epoch
         await workflow.wait_condition(lambda: state.newer_snapshot is not None and state.newer_snapshot.epoch > old)
-        state.copy_number += 1
-        state.snapshot, state.load, state.next_batch = state.newer_snapshot, None, 0
-        state.unfinished, state.counted_rows, state.changed, state.bounds = [], None, {}, None
-        state.extracted, state.batches_done, state.bytes_done = type(state.extracted)(), 0, 0
+        if table_healing.keeps_rows(state):
+            table_healing.keep(state)
+        else:
+            state.snapshot = state.newer_snapshot
+            table_healing.forget(state)
+        self._left_over = []
+
+    def _forget(self) -> None:
+        table_healing.forget(self.state)
         self._left_over = []
 
     def _check_snapshot(self) -> None:
@@ -350,17 +378,7 @@ class TableMigration:
         return result.model_copy(update={"state": self.state})
 
     def _result(self, status: TableStatus, message: str) -> TableResult:
-        return TableResult(
-            table_id=self.state.entry.table_id,
-            status=status,
-            rows=self.state.extracted.rows,
-            bytes=self.state.bytes_done,
-            batches=self.state.batches_done,
-            message=message,
-            copies=self.state.copy_number,
-            snapshot_epoch=self.state.snapshot.epoch if self.state.snapshot else None,
-            finished_at=workflow.now(),
-        )
+        return result_of(self.state, status, message, workflow.now())
 
     def _note_pace(self, stage: str, seconds: float, span: BatchSpan) -> None:
         self.state.seconds_per_batch[stage] = seconds / span.count
@@ -372,7 +390,8 @@ class TableMigration:
     @property
     def _token(self) -> str:
         """Names the load before the destination has numbered it."""
-        return f"{self.state.generation}.{self._epoch}"
+        healed = self.state.healing.rounds  # a copy because of a difference is of the same moment
+        return f"{self.state.generation}.{self._epoch}" + (f".{healed}" if healed else "")
 
     @property
     def _counts(self) -> bool:
@@ -405,9 +424,3 @@ class TableMigration:
     def _show(self, stage: str) -> None:
         self.stage = stage
         workflow.set_current_details(describe(estimate(self.state, stage, workflow.now())))
-
-
-def _named(span: BatchSpan) -> str:
-    if span.count == 1:
-        return f"batch {span.first}"
-    return f"batches {span.first} to {span.first + span.count - 1}"

@@ -11,6 +11,7 @@ from activities.resources.routes import Routes
 from connectors.contract import LedgerRow
 from core.changed_values import Changed
 from core.documents import DocumentStore, evidence_document, not_carried_document, run_folder
+from core.healing import DifferingRows
 from core.job_spec import JobSpec
 from core.limit_words import beyond, change
 from core.models import CertificateInput, Difference, ValidateInput
@@ -34,6 +35,7 @@ class Evidence:
         proved: bool,
         message: str,
         differences: list[Difference],
+        differing: DifferingRows | None = None,
     ) -> str:
         """Stores what is known about one table and returns the reference."""
         evidence = {
@@ -71,15 +73,9 @@ class Evidence:
             "notCarried": [item.model_dump(mode="json", by_alias=True) for item in route.ddl.not_carried],
             "warnings": route.warnings,
             "plan": route.plan.method,
-            "batches": [
-                {
-                    "number": row.number,
-                    "rows": row.digest.rows,
-                    "digest": row.digest.total,
-                    "loadedAt": row.loaded_at.isoformat(),
-                }
-                for row in ledger
-            ],
+            "batches": _batches(ledger),
+            "differingRows": differing.model_dump(mode="json", by_alias=True) if differing else None,
+            "healed": [healed.model_dump(mode="json", by_alias=True) for healed in given.healed],
             "differences": [difference.model_dump(mode="json", by_alias=True) for difference in differences],
             "seconds": {part: round(seconds, 6) for part, seconds in given.timings.items()},
             "wallSeconds": round(given.wall_seconds, 3),
@@ -128,6 +124,18 @@ class Evidence:
         }
         reference = f"{run_folder(given.job_id, given.run)}/certificate.json"
         return self._documents.write_json(reference, certificate), proved
+
+
+def _batches(ledger: list[LedgerRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": row.number,
+            "rows": row.digest.rows,
+            "digest": row.digest.total,
+            "loadedAt": row.loaded_at.isoformat(),
+        }
+        for row in ledger
+    ]
 
 
 def _changed_values(route: TableRoute, changed: Changed) -> list[dict[str, Any]]:

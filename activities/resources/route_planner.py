@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from activities.resources.interchange_columns import InterchangeColumns
 from activities.resources.naming import Naming
@@ -13,7 +13,7 @@ from activities.transformations.chain import BoundChain
 from connectors.base import Connector, CreatesTables, KeepsNativeText, WritesRows, capability
 from core.errors import InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, LoadMode, TransformationSpec
-from core.route import TableRoute, endpoints
+from core.route import ColumnRoute, TableRoute, endpoints
 from core.schema import Column, RangePlan, TableDdl, TableSchema
 
 BindChain = Callable[[Sequence[TransformationSpec], Sequence[TransformedColumn]], BoundChain]
@@ -84,7 +84,18 @@ class RoutePlanner:
             create_table=table.existing is None,
             warnings=[*self._warnings(table), *columns.warnings],
             refusals=columns.refusals,
+            key=self._comparison_key(draft, columns.columns, load_mode),
+            heal=table.spec.heal,
         )
+
+    def _comparison_key(self, draft: Draft, columns: Sequence[ColumnRoute], load_mode: str) -> str:
+        """An upsert shares the destination's table with rows of others, so that nobody knows which are missing."""
+        if load_mode == "upsert" or not (self._source_can.heals and self._destination_can.heals):
+            return ""
+        unchanged = {column.source for column in draft.chain.columns if not column.values_changed}
+        carried = {column.source for column in columns if column.verdict == "EXACT"}
+        names = (name for name in integer_keys(draft.table.source) if name in unchanged & carried)
+        return next(names, "")
 
     def _ways(self, destination: Connector) -> tuple[PlansColumns, PlansColumns]:
         """The job's way, and the one on which values are judged; between engines they are the same."""
@@ -148,6 +159,17 @@ class RoutePlanner:
         if not self._destination_can.enforces_keys and _keys(table.source):
             warnings.append("the destination keeps keys as declarations and does not enforce them")
         return warnings
+
+
+def integer_keys(table: TableSchema) -> Iterator[str]:
+    """Columns that hold another integer in every row, by a key or unique index of their own."""
+    keys: list[Sequence[str]] = [table.primary_key.columns] if table.primary_key is not None else []
+    keys += [key.columns for key in table.unique_keys]
+    keys += [index.columns for index in table.indexes if index.unique and not index.partial and not index.expression]
+    for columns in keys:
+        column = table.column(columns[0]) if len(columns) == 1 else None
+        if column is not None and not column.nullable and column.value.kind == "integer":
+            yield column.name
 
 
 def _read_columns(table: PlannedTable) -> list[Column]:

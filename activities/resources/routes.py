@@ -16,7 +16,7 @@ from connectors.contract import (
 )
 from core.documents import DocumentStore, table_folder
 from core.errors import NotFound
-from core.route import TableRoute
+from core.route import Repair, TableRoute
 from core.watermark import PassBounds
 
 
@@ -42,6 +42,19 @@ class Routes:
     def keep_refusal(self, route: TableRoute, number: int, evidence: dict[str, Any]) -> str:
         """Stores what is known of a value that was refused, and returns the reference. It may be personal."""
         return self._documents.write_json(f"{self.folder(route)}/refused-{number}.json", evidence)
+
+    def write_repair(self, route: TableRoute, repair: Repair) -> str:
+        """Stores what is to be loaded anew and returns the reference."""
+        reference = f"{self.folder(route)}/repair-{repair.first}.json"
+        return self._documents.write(reference, repair.model_dump_json(by_alias=True))
+
+    def repair(self, reference: str | None) -> Repair | None:
+        """The repair as it was written. Raises NotFound."""
+        return Repair.model_validate_json(self._documents.read(reference)) if reference else None
+
+    def write_differing_keys(self, route: TableRoute, name: str, listed: dict[str, Any]) -> str:
+        """Stores keys of rows that differ and returns the reference. They may be personal."""
+        return self._documents.write_json(f"{self.folder(route)}/differing-keys-{name}.json", listed)
 
     def folder(self, route: TableRoute) -> str:
         """Below it lie all documents of one table of one run."""

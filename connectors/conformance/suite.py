@@ -23,6 +23,7 @@ from connectors.conformance.ddl import Shapes
 from connectors.conformance.exactly_once import LoadsOnce
 from connectors.conformance.failures import Fails
 from connectors.conformance.harness import Harness
+from connectors.conformance.healing import Heals
 from connectors.conformance.matrix import MATRIX, SAMPLES
 from connectors.conformance.options import Offers
 from connectors.conformance.proof import Proves
@@ -35,7 +36,7 @@ WIDE = 1000
 """Characters of a column that is not put into tables with many others: databases limit the length of rows."""
 
 
-class ConformanceSuite(Fails, Shapes, Proves, LoadsOnce, Upserts, Writes, Passes, Reads, Offers):
+class ConformanceSuite(Fails, Shapes, Heals, Proves, LoadsOnce, Upserts, Writes, Passes, Reads, Offers):
     """Every behaviour, for one connector."""
 
     harness_type: ClassVar[type[Harness]]

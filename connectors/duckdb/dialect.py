@@ -39,6 +39,7 @@ class DuckdbDialect(SqlDialect):
         load_modes=["append", "replace", "upsert"],
         folds="none",
         identifier_bytes=65535,
+        heals=True,
     )
     upsert: ClassVar[UpsertStyle | None] = UpsertStyle(sets_keys=False)
     ddl: ClassVar[DdlStyle] = DdlStyle(

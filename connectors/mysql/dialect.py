@@ -54,6 +54,7 @@ class MysqlDialect(SqlDialect):
         ignores_case="columns",
         folds="none",
         identifier_bytes=64,
+        heals=True,
     )
     ledger_types: ClassVar[LedgerTypes] = LedgerTypes(text="VARCHAR({length}) CHARACTER SET ascii COLLATE ascii_bin")
     upsert: ClassVar[UpsertStyle | None] = UpsertStyle(

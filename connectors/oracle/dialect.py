@@ -27,6 +27,7 @@ class OracleDialect(SqlDialect):
         load_modes=["append", "replace"],
         folds="upper",
         identifier_bytes=128,
+        heals=True,
     )
     # A schema is a user, with a password and quotas: not Sterna's to create. Foreign keys know ON DELETE only, with two
     # actions; that deleting is not allowed is said by saying nothing.

@@ -17,6 +17,7 @@ from connectors.base import (
     ListsObjects,
     ProvesRows,
     ReadsRows,
+    ReplacesRows,
     RowReader,
     SnapshotKeeper,
     WritesRows,
@@ -81,6 +82,7 @@ class Postgres(
     ProvesRows,
     AttributesRows,
     ListsObjects,
+    ReplacesRows,
 ):
     """PostgreSQL 14 and newer, by asyncpg."""
 
@@ -99,6 +101,7 @@ class Postgres(
         load_modes=["append", "replace", "upsert"],
         folds="lower",
         identifier_bytes=63,
+        heals=True,
     )
     session_settings: ClassVar[Mapping[str, str]] = {**EXACT_SETTINGS, **LIVENESS_SETTINGS}
     options: PostgresOptions
@@ -235,6 +238,11 @@ class Postgres(
         """See WritesRows."""
         async with self._session() as connection:
             return await PostgresWriter(connection, self._ledger).load_arrow(target, entry, parts, progress)
+
+    async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
+        """See ReplacesRows."""
+        async with self._session() as connection:
+            return await PostgresWriter(connection, self._ledger).correct_ledger(target, entry)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """See WritesRows."""

@@ -128,6 +128,19 @@ class Ledger:
             raise Defect(f"the ledger neither takes nor holds batch {entry.number}")
         return Digest(rows=recorded["rows"], total=str(int(recorded["digest"])))
 
+    async def amend(self, connection: asyncpg.Connection[Any], entry: LedgerEntry) -> None:
+        """Inside the transaction that claimed the batch: what it is recorded with."""
+        await connection.execute(
+            f"UPDATE {self.sql} SET rows = $5, digest = $6::text::numeric "
+            "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number = $4",
+            entry.job_id,
+            entry.table_id,
+            entry.load,
+            entry.number,
+            entry.digest.rows,
+            entry.digest.total,
+        )
+
     async def rows(self, connection: asyncpg.Connection[Any], load: LoadRef) -> list[LedgerRow]:
         """The batches of one load, by number."""
         found = await connection.fetch(
@@ -160,6 +173,9 @@ class Ledger:
             "AND run = $3)"
         )
         run = (begin.job_id, begin.table_id, begin.run)
+        if rows_before == 0 and begin.empties:
+            await _empty(connection, table)
+            return
         if rows_before == 0:
             await connection.execute(f"LOCK TABLE {rows} IN SHARE ROW EXCLUSIVE MODE")  # readers go on, writers wait
             others = f"SELECT EXISTS (SELECT FROM {rows} WHERE xmin NOT IN ({transactions}))"

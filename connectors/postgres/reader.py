@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from connectors.arrow_text import CsvReader
-from connectors.base import RowReader
-from connectors.contract import AnyRange, Credentials, DigestMethod, Selection, WatermarkRange
+from connectors.base import ComparesKeys, RowReader
+from connectors.contract import AnyRange, Credentials, DigestMethod, KeyBuckets, Selection, WatermarkRange
+from connectors.key_spans import spans_condition
 from connectors.postgres import interchange
 from connectors.postgres.copying import copy_batches, copy_format
 from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
-from connectors.postgres.row_digests import count_hashes, digest_rows, find_examples
+from connectors.postgres.row_digests import count_hashes, digest_groups, digest_rows, find_examples
 from connectors.postgres.session import open_session, scan
 from connectors.postgres.snapshot import split_id
 from connectors.postgres.sql import identifier, literal, qualified
 from core.errors import InvalidConfiguration, SnapshotGone
+from core.key_spans import KeySpans
 from core.schema import Digest, KeyRange, PageRange, TableSchema, WholeTable
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ async def open_reader(
         await connection.execute("COMMIT")
 
 
-class PostgresReader(RowReader):
+class PostgresReader(RowReader, ComparesKeys):
     """One read session."""
 
     def __init__(self, connection: asyncpg.Connection[Any]) -> None:
@@ -106,6 +108,22 @@ class PostgresReader(RowReader):
             found = await scan(self._connection, f"SELECT max({identifier(column)})::text {rows}")
         return None if found[0] is None else str(found[0])
 
+    async def key_ends(self, selection: Selection, key: str) -> tuple[int, int] | None:
+        """Of the rows that the selection's predicate admits."""
+        ends = f"SELECT min({identifier(key)}), max({identifier(key)}) {source(selection, WholeTable())}"
+        with translated(f"reading the ends of {selection.table.name}.{key}"):
+            low, high = await scan(self._connection, ends)
+        return (int(low), int(high)) if low is not None else None
+
+    async def bucket_digests(
+        self, selection: Selection, rows: AnyRange, proof: DigestMethod, buckets: KeyBuckets
+    ) -> dict[int | None, Digest]:
+        """By the server; div() cuts towards zero, so that `origin` has to be the smallest key."""
+        group = f"coalesce(div({identifier(buckets.key)}::numeric - {buckets.origin}, {buckets.width})::text, '')"
+        with translated(f"comparing {selection.table.name}"):
+            found = await digest_groups(self._connection, proof, source(selection, rows), group)
+        return {int(bucket) if bucket else None: digest for bucket, digest in found.items()}
+
 
 async def check_query(connection: asyncpg.Connection[Any], selection: Selection, rows: AnyRange) -> None:
     """Lets the server parse and plan a query with a whereClause (EXPLAIN checks privileges, PREPARE does not) without
@@ -145,6 +163,8 @@ def source(selection: Selection, rows: AnyRange) -> str:
         relation = _relation(selection)
     if isinstance(rows, KeyRange):
         conditions.append(_key_condition(rows))
+    if isinstance(rows, KeySpans):
+        conditions.append(spans_condition(identifier(rows.column), rows))
     return f"FROM {relation}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from connectors.arrow_text import batch_to_csv
 from connectors.contract import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.key_spans import spans_condition
 from connectors.postgres.copying import Format, copy_format
+from connectors.postgres.deletion import refuse_cascades
 from connectors.postgres.errors import translated
 from connectors.postgres.ledger import Ledger
+from connectors.postgres.own_rows import own_rows
+from connectors.postgres.row_digests import digest_rows
 from connectors.postgres.sql import identifier, identifiers, qualified
 from core.errors import DataMismatch, DataRejected, InvalidConfiguration
-from core.schema import TableName
+from core.schema import Digest, TableName
 from core.stopwatch import in_thread
 
 if TYPE_CHECKING:
@@ -51,22 +56,44 @@ class PostgresWriter:
         spoken: Format,
         null: str | None = None,
     ) -> Loaded:
+        expected = entry.digest.rows
         with translated(f"loading batch {entry.number} into {target.table}"):
             async with self._connection.transaction():
                 recorded = await self._ledger.claim(self._connection, entry)
                 if recorded is not None:
                     return Loaded(digest=recorded, repeated=True)
+                entry = await self._make_room(target, entry)
                 if target.upsert_keys:
                     written = await self._upsert(target, parts, spoken, null)
                 else:
                     written = await self._copy(target.table, target, parts, spoken, null)
-                if written != entry.digest.rows:
+                if written != expected:
                     raise DataMismatch(
-                        f"batch {entry.number} of {target.table}: {entry.digest.rows} rows were extracted, "
+                        f"batch {entry.number} of {target.table}: {expected} rows were extracted, "
                         f"the destination took {written}",
                         remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
                     )
         return Loaded(digest=entry.digest, repeated=False)
+
+    async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
+        """See ReplacesRows."""
+        with translated(f"correcting the ledger for {target.table}"):
+            async with self._connection.transaction():
+                recorded = await self._ledger.claim(self._connection, entry)
+        return Loaded(digest=recorded or entry.digest, repeated=recorded is not None)
+
+    async def _make_room(self, target: LoadTarget, entry: LedgerEntry) -> LedgerEntry:
+        """Takes away the rows whose place the batch takes; the entry as the ledger then has it."""
+        if target.in_place_of is None:
+            return entry
+        await refuse_cascades(self._connection, target.table)
+        condition = spans_condition(identifier(target.in_place_of.column), target.in_place_of)
+        rows = f"FROM {await own_rows(self._connection, target.table)} WHERE {condition}"
+        removed = await digest_rows(self._connection, target.removal_proof, rows) if target.removal_proof else Digest()
+        deleted = int((await self._connection.execute(f"DELETE {rows}")).rsplit(" ", 1)[1])
+        corrected = replace(entry, digest=entry.digest - Digest(rows=deleted, total=removed.total))
+        await self._ledger.amend(self._connection, corrected)
+        return corrected
 
     async def _copy(
         self,

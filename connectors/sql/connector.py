@@ -22,6 +22,7 @@ from connectors.base import (
     Progress,
     ProvesRows,
     ReadsRows,
+    ReplacesRows,
     RowReader,
     Selection,
     ServerInfo,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, ListsObjects):
+class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ReplacesRows, ProvesRows, ListsObjects):
     """A subclass gives what is abstract here and sets `capabilities` to its dialect's; the contract of
     connectors/base.py is answered from that.
 
@@ -210,6 +211,11 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
         """See WritesRows."""
         async with self.open_session("loading") as session:
             return await self.writer(session).load_arrow(target, entry, parts, progress)
+
+    async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
+        """See ReplacesRows."""
+        async with self.open_session("correcting the ledger") as session:
+            return await self.writer(session).correct_ledger(target, entry)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """See WritesRows."""

@@ -80,7 +80,10 @@ class SqlLedger:
             stood = Digest(rows=int(before["rows"]), total=str(before["digest"]))
             emptied = bool(before["emptied"])
             earlier = LoadRef(begin.job_id, begin.table_id, int(before["load"]))
-            await self._take_away(session, table, earlier, stood.rows)
+            if begin.empties and stood.rows == 0:
+                await table.delete()
+            else:
+                await self._take_away(session, table, earlier, stood.rows)
         else:
             stood, emptied = await self._clear_or_digest(table, target, replace), replace
         load = await self._newest_load(session, begin.job_id, begin.table_id) + 1
@@ -113,6 +116,11 @@ class SqlLedger:
             {"job_id": entry.job_id, "table_id": entry.table_id, "load": entry.load, "number": entry.number},
         )
         return Digest(rows=int(found[0][0]), total=str(found[0][1])) if found else None
+
+    async def amend(self, session: SqlSession, entry: LedgerEntry) -> None:
+        """What a batch that this transaction claimed is recorded with."""
+        await self.forget(session, entry)
+        await self._insert(session, entry, {})
 
     async def forget(self, session: SqlSession, entry: LedgerEntry) -> None:
         """Deletes the entry's row."""

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from connectors.arrow_text import text_schema
 from connectors.base import AnyRange, DigestMethod, Selection
+from connectors.key_spans import spans_condition
 from connectors.sql.dialect import SqlDialect
 from core.errors import Defect, InvalidConfiguration
+from core.key_spans import KeySpans
 from core.schema import KeyRange, PageRange
 from core.value_type import ValueType
 
@@ -111,4 +113,6 @@ def range_conditions(dialect: SqlDialect, rows: AnyRange) -> list[str]:
     """The SQL of a range, empty for the whole table."""
     if isinstance(rows, PageRange):
         raise Defect(f"a range of pages was planned for a table of {dialect.name}")
+    if isinstance(rows, KeySpans):
+        return [spans_condition(dialect.reference(rows.column), rows)]
     return [dialect.key_condition(rows)] if isinstance(rows, KeyRange) else []

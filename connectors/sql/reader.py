@@ -7,20 +7,23 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import AnyRange, DigestMethod, RowReader, Selection
+from connectors.base import AnyRange, ComparesKeys, DigestMethod, KeyBuckets, RowReader, Selection
+from connectors.canonical import row_hashes
+from connectors.key_spans import BucketDigests
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
 from connectors.sql.row_hashes import count_hashes, digest_rows, find_rows
 from connectors.sql.session import SqlSession
 from core.errors import Defect
-from core.schema import Digest
+from core.schema import Digest, WholeTable
+from core.stopwatch import in_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class SqlReader(RowReader):
+class SqlReader(RowReader, ComparesKeys):
     """One read session, within a read-only transaction that the connector began.
 
     Hooks: `relation` and `conditions` for what a query reads from, `read_native` for a bulk format.
@@ -95,6 +98,30 @@ class SqlReader(RowReader):
                 async for part in parts:
                     found += part.column(0).to_pylist()
         return found[0] if found else None
+
+    async def key_ends(self, selection: Selection, key: str) -> tuple[int, int] | None:
+        """See ComparesKeys."""
+        relation = self.relation(selection) + query.where(self.conditions(selection, WholeTable()))
+        ends = []
+        with doing(f"reading the ends of {selection.table.name}.{key}"):
+            for end in ("min", "max"):
+                ((found,),) = await self.session.fetch(f"SELECT {end}({self.dialect.reference(key)}) FROM {relation}")
+                ends.append(found)
+        low, high = ends
+        return (int(low), int(high)) if low is not None else None
+
+    async def bucket_digests(
+        self, selection: Selection, rows: AnyRange, proof: DigestMethod, buckets: KeyBuckets
+    ) -> dict[int | None, Digest]:
+        """Over the rows that the server sends."""
+        found = BucketDigests(buckets)
+        position = [column.name for column in proof.columns].index(buckets.key)
+        with doing(f"comparing {selection.table.name}"):
+            async with aclosing(self._proved_rows(selection, rows, proof)) as parts:
+                async for part in parts:
+                    if part.num_rows:
+                        found.add(part.column(position), await in_thread(row_hashes, part, proof.columns))
+        return found.digests()
 
     def _proved_rows(
         self, selection: Selection, rows: AnyRange, proof: DigestMethod

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
 from connectors.sql.errors import doing
 from connectors.sql.ledger import LedgerRowExists, SqlLedger, digest_method
+from connectors.sql.rows_of import RowsOf
 from connectors.sql.session import SqlSession
 from connectors.sql.upsert import SqlUpsert
 from core.errors import DataMismatch, Defect
@@ -61,6 +63,7 @@ class SqlWriter:
                 return Loaded(digest=recorded, repeated=True)
             if upsert is not None:
                 await upsert.prepare()
+            corrected = await self._make_room(target, entry)
             taken = await write(target if upsert is None else upsert.incoming)
             if taken != entry.digest.rows:
                 raise DataMismatch(
@@ -71,7 +74,26 @@ class SqlWriter:
                 replaced = await upsert.apply(entry.digest.rows, digest_method(target))
                 await self._ledger.record_replaced(self._session, entry, replaced)
             await self._session.commit()
-        return Loaded(digest=entry.digest, repeated=False)
+        return Loaded(digest=corrected.digest, repeated=False)
+
+    async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
+        """See ReplacesRows."""
+        with doing(f"correcting the ledger for {target.table}"):
+            recorded = await self._claim(target, entry)
+            if recorded is None:
+                await self._session.commit()
+        return Loaded(digest=recorded or entry.digest, repeated=recorded is not None)
+
+    async def _make_room(self, target: LoadTarget, entry: LedgerEntry) -> LedgerEntry:
+        """Takes away the rows whose place the batch takes; the entry as the ledger then has it."""
+        if target.in_place_of is None:
+            return entry
+        removed = await RowsOf(self._ledger.dialect, self._session, target.table).remove(
+            target.in_place_of, target.removal_proof
+        )
+        corrected = replace(entry, digest=entry.digest - removed)
+        await self._ledger.amend(self._session, corrected)
+        return corrected
 
     async def _claim(self, target: LoadTarget, entry: LedgerEntry) -> Digest | None:
         """The transaction, with the batch's ledger row in it; or what the batch was recorded with, and none."""

@@ -29,6 +29,7 @@ CAPABILITIES = Capabilities(
     load_modes=["append", "replace"],
     has_schemas=False,
     identifier_bytes=30,
+    heals=True,
 )
 """What is so for every database; the rest is known once a URL is."""
 

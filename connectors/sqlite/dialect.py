@@ -30,6 +30,7 @@ class SqliteDialect(SqlDialect):
         folds="none",
         has_schemas=False,
         identifier_bytes=65535,
+        heals=True,
     )
     upsert: ClassVar[UpsertStyle | None] = UpsertStyle()
     ddl: ClassVar[DdlStyle] = DdlStyle(

@@ -48,6 +48,10 @@ def _without(path: list[str | int]) -> Json:
     return body
 
 
+def _healed(**options: str) -> Json:
+    return {**_changed(["tables", 0, "heal"], True), "options": options}
+
+
 async def _jobs(api: httpx.AsyncClient) -> list[str]:
     return [job["jobId"] for job in (await api.get("/api/jobs")).json()["jobs"]]
 
@@ -83,6 +87,8 @@ REFUSED: list[tuple[str, Json, str, str]] = [
     ("unknown driver option", _changed(["source", "hots"], "x"), "source.hots", "Did you mean host?"),
     ("missing driver option", _without(["source", "database"]), "source.database", "Add it"),
     ("no service name", _without(["destination", "serviceName"]), "destination", "serviceName"),
+    ("heal of an upsert", _healed(loadMode="upsert"), "tables[0].heal", "append"),
+    ("heal without a proof", _healed(validation="none"), "tables[0].heal", "validation checksum"),
     ("unknown connector", _changed(["source", "type"], "DBASE"), "source.type", "POSTGRES"),
     ("unknown transformation", _changed([*STEP, "type"], "SHUFFLE"), "tables[0].transformations[1].type", "DATA_MASK"),
     ("bad mask", _changed([*STEP, "maskChar"], "XX"), "tables[0].transformations[1].maskChar", ""),

@@ -63,6 +63,7 @@ of JSON lines.
    nothing for the database. `pytest_plugins = ["connectors.conformance.outcomes"]` prints the table.
 """
 FLAGS: Mapping[str, str] = {
+    "heals": "compares rows by key and loads those anew that differ (`heal`)",
     "exports_snapshot": "keeps one moment for all readers (`consistency: snapshot`)",
     "upserts": "`loadMode: upsert`",
     "key_during_load": "unique keys exist while rows are loaded",

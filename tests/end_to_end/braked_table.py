@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.end_to_end.conftest import Databases
 
 SOURCE = """
-CREATE TABLE public.{name} (id bigint NOT NULL, word text);
+CREATE TABLE public.{name} (id bigint NOT NULL{key}, word text);
 INSERT INTO public.{name} SELECT i, md5(i::text) FROM generate_series(1, {rows}) AS i;
 ANALYZE public.{name};
 """
@@ -27,10 +27,12 @@ class BrakedTable:
     databases: Databases
     name: str
     rows: int
+    keyed: bool = False
 
     def create(self, seconds: float) -> None:
         """Every batch takes that long, inside its transaction, after its rows."""
-        self.databases.prepare(SOURCE.format(name=self.name, rows=self.rows))
+        key = " PRIMARY KEY" if self.keyed else ""
+        self.databases.prepare(SOURCE.format(name=self.name, rows=self.rows, key=key))
         with self.databases.connect_destination() as connection:
             connection.execute(DESTINATION.format(name=self.name))
             connection.execute("DELETE FROM public.brake")

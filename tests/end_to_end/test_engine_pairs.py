@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import closing
 
 import pytest
 
 from deploy.local.stack import LocalStack
-from tests.end_to_end.conftest import Jobs, is_final_or_needs_attention
+from tests.end_to_end.conftest import FINAL, Jobs, is_final_or_needs_attention
 from tests.end_to_end.engine_places import OpenPlace, job
 from tests.end_to_end.engines import make_rows
 from tests.end_to_end.observation import in_flight, open_client, staged
@@ -28,6 +29,8 @@ PAIRS = (
     ("POSTGRES", "DUCKDB"),
     ("MYSQL", "SQLALCHEMY"),
 )
+
+HEALED_PAIRS = (("POSTGRES", "MYSQL"), ("MYSQL", "POSTGRES"), ("POSTGRES", "DUCKDB"))
 
 
 @pytest.fixture
@@ -76,4 +79,38 @@ async def test_a_killed_load_worker_loses_nothing_and_doubles_nothing_between_en
     ended = jobs.wait(job_id, lambda found: found["status"] == "COMPLETED", seconds=120)
     assert ended["tables"][0]["proved"], ended
     assert arrival.rows() == rows
+    assert staged(breakable_stack, job_id) == []
+
+
+@pytest.mark.parametrize(("source", "destination"), HEALED_PAIRS, ids=lambda name: name.lower())
+def test_rows_that_differ_are_loaded_anew_between_engines(
+    source: str,
+    destination: str,
+    engine: OpenPlace,
+    jobs: Jobs,
+    breakable_stack: LocalStack,
+) -> None:
+    """Somebody writes into the destination while no worker is there to prove it."""
+    origin, arrival = engine(source)(), engine(destination)()
+    rows = make_rows(ROWS // 10)
+    origin.fill(rows)
+    breakable_stack.kill("worker-validate")
+    try:
+        job_id = jobs.post(job(origin, arrival, {"batchSize": BATCH_ROWS, "heal": True}))
+        jobs.wait(job_id, lambda found: any(table["stage"] == "validating" for table in found["tables"]))
+        with arrival.session() as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(f"DELETE FROM {arrival.table} WHERE id = 10")
+            cursor.execute(f"UPDATE {arrival.table} SET note = 'meddled' WHERE id IN (30, 31)")
+            cursor.execute(
+                f"INSERT INTO {arrival.table} SELECT id + 90000, name, amount, taken, active, note "
+                f"FROM {arrival.table} WHERE id < 4"
+            )
+            connection.commit()
+    finally:
+        breakable_stack.restart("worker-validate")
+    ended = jobs.wait(job_id, lambda found: found["status"] in FINAL, seconds=120)
+    assert ended["tables"][0]["proved"], ended
+    assert arrival.rows() == rows
+    (healed,) = jobs.certificate(job_id)["tables"][0]["healed"]
+    assert [healed[name] for name in ("missing", "extra", "changed")] == [1, 3, 2]
     assert staged(breakable_stack, job_id) == []

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from psycopg import sql
 
 from tests.conftest import connect
 from tests.end_to_end.braked_table import BrakedTable
 from tests.end_to_end.conftest import Databases, Jobs
-from tests.end_to_end.observation import ledger, until
+from tests.end_to_end.observation import ledger, sessions, until
 from tests.independent_comparison import multiset
 
 ROWS = 40_000
@@ -94,6 +95,50 @@ def test_a_lost_snapshot_is_replaced_and_its_table_is_read_again_as_a_whole(data
     assert [found["epoch"] for found in certificate["snapshots"]] == [1, 2]
     assert (certificate["tables"][0]["moment"], certificate["tables"][0]["copies"]) == (snapshot, 2)
     assert certificate["verdict"] == "PROVED"
+
+
+def kill_keeper(databases: Databases, jobs: Jobs, job_id: str) -> None:
+    with connect(databases.server, databases.source) as connection:
+        ended = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE application_name LIKE 'sterna keeper%' AND datname = current_database()"
+        ).fetchone()
+    assert ended == (1,)
+
+
+def release(databases: Databases, jobs: Jobs, job_id: str) -> None:
+    jobs.command(job_id, "pause", {"release": True})
+    until(lambda: not sessions(databases))
+    jobs.command(job_id, "resume")
+
+
+@pytest.mark.parametrize("lose", [kill_keeper, release])
+def test_rows_with_a_key_outlive_their_snapshot_and_are_healed_to_the_next_one(
+    databases: Databases, jobs: Jobs, lose: Callable[[Databases, Jobs, str], None]
+) -> None:
+    table = BrakedTable(databases, "numbers", ROWS, keyed=True)
+    table.create(0.2)
+    job_id = jobs.post(databases.spec([{"sourceTable": "numbers", "batchSize": ROWS // 40}]))
+    with being_written(databases):
+        until(lambda: len(ledger(databases)) >= 12)
+        lost = jobs.progress(job_id)["snapshot"]
+        before = ledger(databases)
+        lose(databases, jobs, job_id)
+        snapshot = until(lambda: newer(jobs, job_id, lost))
+        expected = as_of(databases, snapshot)
+        table.brake(0.02)
+        assert jobs.wait(job_id)["status"] == "COMPLETED"
+    assert arrived(databases) == expected
+    certificate = jobs.certificate(job_id)
+    (evidence,) = certificate["tables"]
+    assert (certificate["verdict"], evidence["moment"], evidence["copies"]) == ("PROVED", snapshot, 1)
+    after = ledger(databases)
+    assert set(before) <= set(after), "what was loaded before stays"
+    assert {load for load, _, _ in after} == {1}
+    (healed,) = evidence["healed"]
+    assert healed["changed"] > 0
+    assert healed["missing"] + healed["changed"] < ROWS - sum(rows for _, _, rows in before) // 2
+    assert evidence["rows"]["inLedger"] == evidence["rows"]["countedAtSource"] == expected[0]
 
 
 def newer(jobs: Jobs, job_id: str, lost: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.base import ComparesKeys
+from connectors.contract import CANONICAL_DIGEST, DigestColumn, DigestMethod, KeyBuckets, Selection
 from core.errors import AccessDenied, SnapshotExpired, SnapshotGone
-from core.schema import TableName
+from core.key_spans import KeySpans
+from core.schema import TableName, WholeTable
 from tests.oracle.loading import oracle_connector, read_table
 from tests.oracle_server.server import OracleLogin, OracleServer
 
@@ -40,6 +43,22 @@ async def test_undo_that_is_gone_waits_for_an_operator_with_advice(oracle_server
         await read_table(oracle_connector(login), table, "scn:1000001")
     assert gone.value.code == "ORA-01555"
     assert gone.value.parks
+
+
+async def test_rows_are_compared_by_key_as_of_the_scn_too(oracle_server: OracleServer) -> None:
+    login = oracle_server.login()
+    table, connector = _table(login, "KEYED_MOMENT"), oracle_connector(login)
+    schema = (await connector.describe_tables([table]))[table]
+    column = schema.columns[0]
+    proof = DigestMethod(CANONICAL_DIGEST, (DigestColumn("ID", "text", column.value, column.type),))
+    selection, buckets = Selection(schema, ["ID"]), KeyBuckets("ID", 1, 1)
+    async with connector.reading("scn:1000001") as session:
+        assert isinstance(session, ComparesKeys)
+        assert await session.key_ends(selection, "ID") == (1, 1)
+        assert (await session.bucket_digests(selection, WholeTable(), proof, buckets))[0].rows == 1
+        login.fault("ora-01555 on 'KEYED_MOMENT. AS OF SCN 1000001'")
+        with pytest.raises(SnapshotExpired):
+            await session.bucket_digests(selection, KeySpans(column="ID", spans=[(1, 2)]), proof, buckets)
 
 
 async def test_a_snapshot_of_another_database_is_gone(oracle: OracleLogin) -> None:

@@ -15,10 +15,12 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from core.healing import CompareInput, Comparison
 from core.job_spec import ConnectionSpec, JobOptions
 from core.models import (
     CertificateInput,
     CertificateResult,
+    Compared,
     CountInput,
     ExtractInput,
     FinishInput,
@@ -79,6 +81,9 @@ class StandIns:
     options: JobOptions = field(default_factory=JobOptions)
     exports_snapshot: bool = True
     hooks: dict[str, Hook] = field(default_factory=dict)
+    failing_proofs: int = 0
+    """So many proofs find a difference."""
+    comparable: bool = True
     calls: list[tuple[str, Any]] = field(default_factory=list)
     prefix: str = field(default_factory=lambda: f"test-{uuid4().hex[:8]}")
 
@@ -169,10 +174,27 @@ class StandIns:
         await self._called(given)
 
     @activity.defn
+    async def compare_table(self, given: CompareInput) -> Compared:
+        """Four rows have changed; they are loaded anew by two batches."""
+        await self._called(given)
+        if not self.comparable:
+            return Compared(found=Comparison(comparable=False, reason="it is not"))
+        source, first = Digest(rows=100, total="7"), given.next_batch
+        found = Comparison(comparable=True, source=source, changed=4, repair=f"repair-{first}", first=first, batches=2)
+        return Compared(found=found)
+
+    @activity.defn
     async def validate_table(self, given: ValidateInput) -> ValidationResult:
         await self._called(given)
+        failed = self.failing_proofs > 0
+        self.failing_proofs -= 1
         return ValidationResult(
-            proved=True, failed=False, mode=given.mode, rows=given.extracted.rows, evidence="e", message="proved"
+            proved=not failed,
+            failed=failed,
+            mode=given.mode,
+            rows=given.extracted.rows,
+            evidence="e",
+            message="differs" if failed else "proved",
         )
 
     @activity.defn
@@ -213,7 +235,7 @@ class StandIns:
             "snapshot": [self.keep_snapshot],
             "extract": [self.extract_batches, self.count_source],
             "load": load,
-            "validate": [self.validate_table],
+            "validate": [self.validate_table, self.compare_table],
         }
 
     async def start_job(self) -> WorkflowHandle[MigrationJob, JobProgress]:
