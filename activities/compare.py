@@ -12,9 +12,9 @@ from connectors.base import ReplacesRows, WritesRows, capability
 from connectors.contract import LedgerEntry
 from core.errors import InvalidConfiguration
 from core.healing import CompareInput, Comparison
-from core.models import Compared
 from core.route import Repair
 from core.schema import Digest
+from core.stage_models import Compared
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections

@@ -10,7 +10,8 @@ from activities.heartbeat import beating
 from activities.measuring import measuring, taken
 from connectors.base import CreatesTables, WritesRows, capability
 from core.errors import Parks
-from core.models import FinishInput, Measured, PreparedTables, RoutesInput
+from core.models import PreparedTables, RoutesInput
+from core.stage_models import FinishInput, Measured
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections

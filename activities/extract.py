@@ -12,15 +12,15 @@ from activities.heartbeat import Beats, beating
 from activities.measuring import measuring, taken
 from connectors.base import ReadsRows, capability
 from core.errors import DataRejected
-from core.models import (
+from core.pass_models import BoundsInput, FixedBounds
+from core.schema import Digest
+from core.stage_models import (
     CountedRows,
     CountInput,
     ExtractInput,
     StagedBatch,
     StagedBatches,
 )
-from core.pass_models import BoundsInput, FixedBounds
-from core.schema import Digest
 from core.watermark import bounds
 
 if TYPE_CHECKING:

@@ -13,8 +13,14 @@ from connectors.base import WritesRows, capability
 from connectors.contract import LedgerEntry, LoadBeginning
 from core.changed_values import Changed, add_changed
 from core.errors import DataRejected
-from core.models import LoadBegun, LoadedBatches, LoadInput, LoadStart, StagedBatch
 from core.schema import Digest
+from core.stage_models import (
+    LoadBegun,
+    LoadedBatches,
+    LoadInput,
+    LoadStart,
+    StagedBatch,
+)
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections

@@ -9,8 +9,14 @@ from temporalio import activity
 from activities.heartbeat import beating
 from activities.step_size import step_bytes
 from core.errors import InvalidConfiguration
-from core.models import MOST_BATCHES_PER_ACTIVITY, JobPlan, ParkedTable, PreflightInput, TableEntry
+from core.models import (
+    JobPlan,
+    ParkedTable,
+    PreflightInput,
+    TableEntry,
+)
 from core.route import endpoints
+from core.stage_models import MOST_BATCHES_PER_ACTIVITY
 
 if TYPE_CHECKING:
     from activities.resources.evidence import Evidence

@@ -11,8 +11,8 @@ from activities.heartbeat import Beats, beating
 from activities.measuring import measuring, taken
 from core.changed_values import Changed, add_changed
 from core.errors import DataRejected, Defect
-from core.models import StagedBatch, StagedBatches, TransformInput
 from core.schema import Digest
+from core.stage_models import StagedBatch, StagedBatches, TransformInput
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,8 +10,8 @@ from activities.heartbeat import beating
 from activities.measuring import measuring, taken
 from connectors.base import ProvesRows, WritesRows, capability
 from core.healing import DifferingRows
-from core.models import Difference, ValidateInput, ValidationResult
 from core.schema import Digest
+from core.stage_models import Difference, ValidateInput, ValidationResult
 from core.time_spent import TimeSpent, add_activity, outside
 
 if TYPE_CHECKING:

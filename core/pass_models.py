@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.base_model import Model
-from core.models import Measured
 from core.progress import Snapshot
+from core.stage_models import Measured
 
 
 class BoundsInput(Model):

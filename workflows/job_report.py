@@ -6,7 +6,12 @@ from datetime import datetime
 
 from core.job_spec import JobStatus
 from core.limits import Limits
-from core.models import JobPlan, JobRun, TableResult, WindowAnswer
+from core.models import (
+    JobPlan,
+    JobRun,
+    TableResult,
+    WindowAnswer,
+)
 from core.progress import JobProgress, Snapshot, TableProgress, TableStatus
 
 MOST_REASONS = 5

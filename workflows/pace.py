@@ -10,7 +10,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from core.limits import TableLimits
-    from core.models import BatchSpan, StagedBatches, TableEntry
+    from core.models import TableEntry
+    from core.stage_models import BatchSpan, StagedBatches
     from workflows.token_bucket import TokenBucket
 
 STEP_SECONDS = 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.models import MOST_BATCHES_PER_ACTIVITY
+from core.stage_models import MOST_BATCHES_PER_ACTIVITY
 
 SPAN_SECONDS = 3.0
 """What an activity should take: so that its way through Temporal costs nothing beside it, a pause need not stop it, and

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from core.models import BatchSpan, TableResult, TableRun, ValidateInput
+from core.models import TableResult, TableRun
 from core.progress import TableProgress, TableStatus
+from core.stage_models import BatchSpan, ValidateInput
 from workflows import table_healing
 
 

@@ -11,7 +11,8 @@ from workflows.turns import Turns
 
 with workflow.unsafe.imports_passed_through():
     from core.limits import TableLimits
-    from core.models import StagedBatches, TableRun
+    from core.models import TableRun
+    from core.stage_models import StagedBatches
 
 BATCHES_IN_FLIGHT = 2
 """Times what one stage takes at once: while some are loaded, as many are extracted, so that both databases work. More

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from activities.resources.key_comparison import KeyComparison
     from activities.resources.multiset_difference import MultisetDifference
     from activities.resources.routes import Routes
-    from core.models import ValidateInput
     from core.progress import Snapshot
     from core.route import TableRoute
+    from core.stage_models import ValidateInput
 
 
 class DifferenceCount:

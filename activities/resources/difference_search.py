@@ -15,8 +15,8 @@ from activities.resources.row_changes import RowChanges
 from connectors.base import AttributesRows, ProvesRows, ReadsRows, RowReader, capability
 from core.documents import DocumentStore
 from core.errors import SnapshotGone
-from core.models import Difference, ValidateInput
 from core.route import TableRoute
+from core.stage_models import Difference, ValidateInput
 
 MOST_BATCHES = 20
 MOST_EXAMPLES = 5

@@ -14,9 +14,10 @@ from core.documents import DocumentStore, evidence_document, not_carried_documen
 from core.healing import DifferingRows
 from core.job_spec import JobSpec
 from core.limit_words import beyond, change
-from core.models import CertificateInput, Difference, ValidateInput
+from core.models import CertificateInput
 from core.route import TableRoute
 from core.schema import Digest, NotCarried
+from core.stage_models import Difference, ValidateInput
 
 
 class Evidence:

@@ -11,8 +11,8 @@ from connectors.arrow_text import CsvReader
 from connectors.contract import CSV_INTERCHANGE
 from connectors.fitting import fit
 from core.errors import DataRejected
-from core.models import StagedBatch
 from core.route import TableRoute
+from core.stage_models import StagedBatch
 
 MOST_BYTES = 256 * 1024 * 1024
 """Of a batch that is looked at as a whole; of a larger one only the destination's own words are known."""

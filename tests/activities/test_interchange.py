@@ -16,9 +16,14 @@ from activities.resources.row_changes import RowChanges
 from activities.validate import ValidateActivities
 from connectors.conformance.harness import Harness, SqlHarness
 from core.errors import DataRejected
-from core.models import LoadBegun, StagedBatches, ValidateInput, ValidationResult
 from core.route import TableRoute
 from core.schema import Digest
+from core.stage_models import (
+    LoadBegun,
+    StagedBatches,
+    ValidateInput,
+    ValidationResult,
+)
 from deploy.local.postgres_server import PostgresServer
 from tests.conformance.harnesses.duckdb import DuckdbHarness
 from tests.conformance.harnesses.postgres import PostgresHarness

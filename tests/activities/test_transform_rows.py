@@ -13,8 +13,8 @@ from activities.resources.row_changes import ChangedRows
 from activities.resources.staging import LocalStaging
 from activities.transform import TransformActivities
 from core.errors import Defect
-from core.models import StagedBatch, TransformInput
 from core.schema import Digest
+from core.stage_models import StagedBatch, TransformInput
 
 THREE = pa.record_batch({"a": ["1", "2", "3"]})
 

@@ -30,20 +30,20 @@ from activities.validate import ValidateActivities
 from connectors.conformance.harness import Harness
 from core.documents import DocumentStore
 from core.job_spec import JobSpec
-from core.models import (
+from core.models import RoutesInput
+from core.route import TableRoute
+from core.schema import Digest
+from core.stage_models import (
     BatchSpan,
     ExtractInput,
     FinishInput,
     LoadInput,
     LoadStart,
-    RoutesInput,
     StagedBatches,
     TransformInput,
     ValidateInput,
     ValidationResult,
 )
-from core.route import TableRoute
-from core.schema import Digest
 
 
 @dataclass(frozen=True)

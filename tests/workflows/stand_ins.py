@@ -20,31 +20,33 @@ from core.job_spec import ConnectionSpec, JobOptions
 from core.models import (
     CertificateInput,
     CertificateResult,
-    Compared,
-    CountInput,
-    ExtractInput,
-    FinishInput,
     JobPlan,
     JobRun,
-    LoadBegun,
-    LoadedBatches,
-    LoadInput,
-    LoadStart,
     PreflightInput,
     PreparedTables,
     RoutesInput,
     RunOutcome,
     SnapshotInput,
-    StagedBatch,
-    StagedBatches,
     StatusUpdate,
     TableEntry,
-    ValidateInput,
-    ValidationResult,
 )
 from core.progress import JobProgress, Snapshot
 from core.route import Endpoint
 from core.schema import Digest
+from core.stage_models import (
+    Compared,
+    CountInput,
+    ExtractInput,
+    FinishInput,
+    LoadBegun,
+    LoadedBatches,
+    LoadInput,
+    LoadStart,
+    StagedBatch,
+    StagedBatches,
+    ValidateInput,
+    ValidationResult,
+)
 from workflows.migration_job import MigrationJob
 from workflows.table_migration import TableMigration
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.models import BatchSpan, TableResult
+from core.models import TableResult
 from core.progress import TableStatus
+from core.stage_models import BatchSpan
 from tests.workflows.stand_ins import StandIns, entry, refusal, snapshot, until
 from tests.workflows.test_table_migration import SECONDS, start
 from workflows.table_migration import TableMigration

@@ -8,8 +8,9 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from core.job_spec import JobOptions
-from core.models import BatchSpan, TableResult, TableRun
+from core.models import TableResult, TableRun
 from core.progress import TableStatus
+from core.stage_models import BatchSpan
 from tests.workflows.stand_ins import StandIns, beating_until_stopped, entry, refusal, snapshot, until
 from workflows.table_migration import TableMigration
 
