@@ -44,12 +44,12 @@ from connectors.contract import (
     WrittenColumn,
 )
 from core.errors import InvalidConfiguration
+from core.ranges import RangePlan
 from core.schema import (
     Capabilities,
     Column,
     Digest,
     NotCarried,
-    RangePlan,
     Statement,
     TableDdl,
     TableName,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.key_spans import KeySpans
-from core.schema import Digest, KeyRange, PageRange, TableName, TableSchema, WholeTable
+from core.ranges import KeyRange, PageRange, WholeTable
+from core.schema import Digest, TableName, TableSchema
 from core.value_type import ValueType
 
 CANONICAL_DIGEST = "canonical-md5-60/1"

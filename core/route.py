@@ -9,7 +9,8 @@ from pydantic import Field
 from core.base_model import Model
 from core.job_spec import ConnectionSpec, JobSpec, LoadMode, TransformationSpec
 from core.key_spans import KeySpans
-from core.schema import RangePlan, TableDdl, TableName, TableSchema
+from core.ranges import RangePlan
+from core.schema import TableDdl, TableName, TableSchema
 from core.value_type import Limit, ValueType, Verdict
 from core.watermark import PassRoute
 

@@ -13,8 +13,8 @@ from connectors.base import ReadsRows, capability
 from connectors.fitting import FittedColumn, Violation, violations
 from core.errors import DataRejected
 from core.limit_words import beyond
+from core.ranges import WholeTable
 from core.route import TableRoute
-from core.schema import WholeTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,14 @@ from connectors.contract import CANONICAL_DIGEST, CSV_INTERCHANGE
 from core.job_spec import JobOptions
 from core.limit_words import beyond, change
 from core.route import ColumnRoute
-from core.schema import Capabilities, Column, ForeignKey, TableDdl, TableName, TableSchema
+from core.schema import (
+    Capabilities,
+    Column,
+    ForeignKey,
+    TableDdl,
+    TableName,
+    TableSchema,
+)
 from core.value_type import Arrival, Limit, ValueType
 
 ANY_TEXT = ("text", "char", "other")

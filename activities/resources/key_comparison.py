@@ -14,7 +14,8 @@ from connectors.contract import KeyBuckets, Selection
 from connectors.key_spans import BucketDigests
 from core.errors import InvalidConfiguration
 from core.key_spans import KeySpans
-from core.schema import Digest, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest
 from core.stopwatch import in_thread
 
 if TYPE_CHECKING:

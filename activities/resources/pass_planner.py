@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from core.errors import InvalidConfiguration, NotFound
 from core.job_spec import IncrementalSpec
+from core.ranges import RangePlan, WholeSegment
 from core.route import TableRoute
-from core.schema import Capabilities, RangePlan, WholeSegment
+from core.schema import Capabilities
 from core.watermark import KINDS, MOMENTS, NUMBERS, PassRoute, StoredWatermark
 
 ONE_BATCH = RangePlan(segments=[WholeSegment()], method="one batch: the rows past the watermark")

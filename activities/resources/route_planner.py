@@ -13,8 +13,9 @@ from activities.transformations.chain import BoundChain
 from connectors.base import Connector, CreatesTables, KeepsNativeText, WritesRows, capability
 from core.errors import InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, LoadMode, TransformationSpec
+from core.ranges import RangePlan
 from core.route import ColumnRoute, TableRoute, endpoints
-from core.schema import Column, RangePlan, TableDdl, TableSchema
+from core.schema import Column, TableDdl, TableSchema
 
 BindChain = Callable[[Sequence[TransformationSpec], Sequence[TransformedColumn]], BoundChain]
 

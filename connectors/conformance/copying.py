@@ -27,7 +27,15 @@ from connectors.contract import (
     WatermarkRange,
     WrittenColumn,
 )
-from core.schema import Column, Digest, Key, RangePlan, TableDdl, TableName, TableSchema, WholeTable
+from core.ranges import RangePlan, WholeTable
+from core.schema import (
+    Column,
+    Digest,
+    Key,
+    TableDdl,
+    TableName,
+    TableSchema,
+)
 from core.value_type import Arrival, ValueType
 
 FOREIGN = "conformance"

@@ -24,9 +24,7 @@ from core.schema import (
     TableName,
     TableSchema,
 )
-from core.schema import (
-    Sequence as NumberSequence,
-)
+from core.schema import Sequence as NumberSequence
 from core.value_type import ValueType
 
 DIALECT = "postgres"

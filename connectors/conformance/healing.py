@@ -11,7 +11,8 @@ from connectors.conformance.copying import Destination, Row, one_by_one
 from connectors.conformance.harness import Harness
 from connectors.contract import AnyRange, KeyBuckets, Loaded, Selection
 from core.key_spans import KeySpans
-from core.schema import Digest, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest
 
 ROWS: Sequence[Row] = [(str(number), f"row {number}") for number in (-4, -1, 0, 3, 5, 11, 12)]
 KEY = "id"

@@ -11,7 +11,8 @@ from connectors.conformance.harness import Harness
 from connectors.conformance.reading import describe
 from connectors.conformance.writing import arrives_empty
 from connectors.contract import DigestColumn, DigestMethod, Selection
-from core.schema import Digest, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest
 
 COLUMNS = (ID, Sent.sample("a", "varchar_10"), Sent.sample("b", "varchar_10"), Sent.sample("n", "decimal_10_2"))
 ROWS: Sequence[Row] = [("1", "x", "y", "1.1"), ("2", None, "", "0"), ("3", "x", None, None), ("4", "ab", "c", "100")]

@@ -9,7 +9,8 @@ from connectors.conformance.equality import same_value
 from connectors.conformance.harness import Harness, NativeColumn
 from connectors.conformance.matrix import SAMPLES
 from connectors.contract import Selection
-from core.schema import KeyRange, RangePlan, TableName, TableSchema
+from core.ranges import KeyRange, RangePlan
+from core.schema import TableName, TableSchema
 
 MANY_BYTES = 10**9
 FEW, MANY = 7, 5000

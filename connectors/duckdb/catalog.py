@@ -9,7 +9,16 @@ from typing import Any
 
 from connectors.duckdb.session import DuckdbSession
 from connectors.duckdb.types import OWN, type_id, value_type
-from core.schema import Check, Column, ForeignKey, Index, Key, NotCarried, TableName, TableSchema
+from core.schema import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    Key,
+    NotCarried,
+    TableName,
+    TableSchema,
+)
 from core.schema import Sequence as TableSequence
 
 Rows = Mapping[tuple[str, str], list[tuple[Any, ...]]]

@@ -10,7 +10,14 @@ from typing import Any
 from connectors.mysql import columns as column_catalog
 from connectors.mysql import constraints
 from connectors.sql.session import SqlSession
-from core.schema import Check, Column, ForeignKey, NotCarried, TableName, TableSchema
+from core.schema import (
+    Check,
+    Column,
+    ForeignKey,
+    NotCarried,
+    TableName,
+    TableSchema,
+)
 from core.schema import Sequence as TableSequence
 
 SYSTEM_SCHEMAS = "('mysql', 'information_schema', 'performance_schema', 'sys')"

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from core.schema import Check, ForeignKey, Index, Key, NotCarried, TableName
+from core.schema import (
+    Check,
+    ForeignKey,
+    Index,
+    Key,
+    NotCarried,
+    TableName,
+)
 
 if TYPE_CHECKING:
     from connectors.mysql.catalog import Catalog

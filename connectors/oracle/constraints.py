@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from core.schema import Check, ForeignKey, Index, Key, NotCarried, ReferentialAction, TableName, TableSchema
+from core.schema import (
+    Check,
+    ForeignKey,
+    Index,
+    Key,
+    NotCarried,
+    ReferentialAction,
+    TableName,
+    TableSchema,
+)
 
 Row = dict[str, Any]
 Grouped = Mapping[TableName, Sequence[Row]]

@@ -16,7 +16,13 @@ from connectors.postgres.errors import translated
 from connectors.postgres.objects import read_table_objects
 from connectors.postgres.partitions import PartitionTree, read_partition_trees
 from connectors.postgres.type_definitions import Requirements, read_requirements
-from core.schema import Column, Index, NotCarried, TableName, TableSchema
+from core.schema import (
+    Column,
+    Index,
+    NotCarried,
+    TableName,
+    TableSchema,
+)
 from core.schema import Sequence as TableSequence
 
 DIALECT = "postgres"

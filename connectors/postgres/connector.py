@@ -51,17 +51,16 @@ from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_
 from connectors.postgres.snapshot import open_keeper
 from connectors.postgres.writer import PostgresWriter
 from core.errors import InvalidConfiguration
+from core.ranges import RangePlan, WholeTable
 from core.schema import (
     Capabilities,
     Column,
     Digest,
     NotCarried,
-    RangePlan,
     Statement,
     TableDdl,
     TableName,
     TableSchema,
-    WholeTable,
 )
 from core.value_type import Arrival
 

@@ -8,7 +8,14 @@ from typing import Any
 
 import asyncpg
 
-from core.schema import Check, ForeignKey, Index, Key, ReferentialAction, TableName
+from core.schema import (
+    Check,
+    ForeignKey,
+    Index,
+    Key,
+    ReferentialAction,
+    TableName,
+)
 
 # Validated NOT NULL constraints (contype n) belong to their columns; one that is not valid is a check here.
 # `options` is what pg_get_constraintdef says after the referenced columns, found by the length of what is before it;

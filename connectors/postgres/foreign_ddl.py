@@ -12,7 +12,14 @@ from connectors.postgres.sequences import set_sequence
 from connectors.postgres.sql import identifier, literal
 from connectors.sql import ddl
 from connectors.sql.dialect import DdlStyle, SqlDialect
-from core.schema import Capabilities, Column, Sequence, TableDdl, TableName, TableSchema
+from core.schema import (
+    Capabilities,
+    Column,
+    Sequence,
+    TableDdl,
+    TableName,
+    TableSchema,
+)
 from core.value_type import Arrival, ValueType
 
 IDENTITY_TYPES = frozenset(["smallint", "integer", "bigint"])

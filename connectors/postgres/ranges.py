@@ -13,7 +13,8 @@ from connectors.postgres.partitions import Leaf, PartitionTree, read_partition_t
 from connectors.postgres.sql import identifier, qualified
 from connectors.postgres.types import INTEGER_TYPES
 from core.errors import NotFound
-from core.schema import KeySegment, PageSegment, RangePlan, TableSchema, WholeSegment
+from core.ranges import KeySegment, PageSegment, RangePlan, WholeSegment
+from core.schema import TableSchema
 
 LEAST_ROW_BYTES = 28
 """Tuple header (24 bytes with alignment) and line pointer (4); an empty row takes no less."""

@@ -22,7 +22,8 @@ from connectors.postgres.snapshot import split_id
 from connectors.postgres.sql import identifier, literal, qualified
 from core.errors import InvalidConfiguration, SnapshotGone
 from core.key_spans import KeySpans
-from core.schema import Digest, KeyRange, PageRange, TableSchema, WholeTable
+from core.ranges import KeyRange, PageRange, WholeTable
+from core.schema import Digest, TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa

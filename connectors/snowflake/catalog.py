@@ -16,7 +16,15 @@ from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.session import SnowflakeSession
 from connectors.snowflake.types import OWN, ZONED, type_name, value_type
 from core.errors import NotFound, Parks
-from core.schema import Column, ForeignKey, Key, NotCarried, ReferentialAction, TableName, TableSchema
+from core.schema import (
+    Column,
+    ForeignKey,
+    Key,
+    NotCarried,
+    ReferentialAction,
+    TableName,
+    TableSchema,
+)
 from core.schema import Sequence as TableSequence
 
 Row = Mapping[str, Any]

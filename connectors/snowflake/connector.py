@@ -19,7 +19,13 @@ from connectors.sql.errors import doing
 from connectors.sql.patterns import matching
 from connectors.sql.session import SqlSession
 from core.errors import InvalidConfiguration, NotFound
-from core.schema import Capabilities, Digest, NotCarried, TableName, TableSchema
+from core.schema import (
+    Capabilities,
+    Digest,
+    NotCarried,
+    TableName,
+    TableSchema,
+)
 
 
 class Snowflake(SqlConnector):

@@ -36,16 +36,15 @@ from connectors.sql.proof import SqlProof
 from connectors.sql.reader import SqlReader
 from connectors.sql.session import SqlSession
 from connectors.sql.writer import SqlWriter
+from core.ranges import RangePlan, WholeTable
 from core.schema import (
     Column,
     Digest,
     NotCarried,
-    RangePlan,
     Statement,
     TableDdl,
     TableName,
     TableSchema,
-    WholeTable,
 )
 from core.value_type import Arrival, Limit
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from core.schema import Capabilities, Column, KeyRange, Sequence, TableName
+from core.ranges import KeyRange
+from core.schema import Capabilities, Column, Sequence, TableName
 from core.value_type import Arrival, ValueType
 
 

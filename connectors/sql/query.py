@@ -13,7 +13,7 @@ from connectors.key_spans import spans_condition
 from connectors.sql.dialect import SqlDialect
 from core.errors import Defect, InvalidConfiguration
 from core.key_spans import KeySpans
-from core.schema import KeyRange, PageRange
+from core.ranges import KeyRange, PageRange
 from core.value_type import ValueType
 
 VALUE_METADATA = b"sterna.value"

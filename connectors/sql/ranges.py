@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.session import SqlSession
-from core.schema import Column, KeySegment, RangePlan, TableSchema, WholeSegment
+from core.ranges import KeySegment, RangePlan, WholeSegment
+from core.schema import Column, TableSchema
 
 UNKNOWN_ROW_BYTES = 100
 UNKNOWN_BATCHES = 1000

@@ -16,7 +16,8 @@ from connectors.sql.errors import doing
 from connectors.sql.row_hashes import count_hashes, digest_rows, find_rows
 from connectors.sql.session import SqlSession
 from core.errors import Defect
-from core.schema import Digest, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest
 from core.stopwatch import in_thread
 
 if TYPE_CHECKING:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from connectors.sql.constraint_names import is_made_up
-from core.schema import ForeignKey, Index, Key, Statement, TableName, TableSchema
+from core.schema import (
+    ForeignKey,
+    Index,
+    Key,
+    Statement,
+    TableName,
+    TableSchema,
+)
 
 QUOTED = r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`)'
 TABLE = rf"(?P<table>{QUOTED}(?:\.{QUOTED})?)"

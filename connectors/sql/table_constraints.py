@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from connectors.sql.expressions import Untranslatable
 from connectors.sql.table_shape import ShapedColumn, TableShape
-from core.schema import Check, ForeignKey, Index, Key, Statement
+from core.schema import (
+    Check,
+    ForeignKey,
+    Index,
+    Key,
+    Statement,
+)
 
 ORDERED_METHODS = frozenset(["btree", "hash", "normal", "art", ""])
 """Methods of an index that any database's ordinary index stands in for."""

@@ -12,7 +12,16 @@ from sqlalchemy.exc import NoSuchTableError
 
 from connectors.sqlalchemy.dialect import SqlalchemyDialect
 from connectors.sqlalchemy.types import spelled, value_type
-from core.schema import Check, Column, ForeignKey, Index, Key, NotCarried, TableName, TableSchema
+from core.schema import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    Key,
+    NotCarried,
+    TableName,
+    TableSchema,
+)
 from core.schema import Sequence as TableSequence
 
 GUESSED_TEXT_BYTES = 64

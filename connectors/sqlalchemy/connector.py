@@ -19,7 +19,8 @@ from connectors.sqlalchemy.options import SqlalchemyOptions
 from connectors.sqlalchemy.rollback_probe import refuse_without_rollback
 from connectors.sqlalchemy.session import SqlalchemySession, engine_for, open_session
 from core.errors import InvalidConfiguration, NotFound
-from core.schema import Capabilities, NotCarried, RangePlan, TableName, TableSchema
+from core.ranges import RangePlan
+from core.schema import Capabilities, NotCarried, TableName, TableSchema
 
 
 class Sqlalchemy(SqlConnector):

@@ -17,7 +17,8 @@ from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, Dig
 from connectors.duckdb.connector import Duckdb
 from connectors.duckdb.options import DuckdbOptions
 from connectors.duckdb.session import CONFIG
-from core.schema import Digest, TableName, TableSchema, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest, TableName, TableSchema
 
 
 @dataclass

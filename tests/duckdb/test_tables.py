@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from core.errors import InvalidConfiguration
-from core.schema import Check, Column, Key, Sequence, TableName, TableSchema
+from core.schema import (
+    Check,
+    Column,
+    Key,
+    Sequence,
+    TableName,
+    TableSchema,
+)
 from core.value_type import ValueType
 from tests.duckdb.conftest import NewFile
 

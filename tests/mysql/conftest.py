@@ -16,7 +16,8 @@ from connectors.canonical import digest_batch
 from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod, WrittenColumn
 from connectors.mysql.connector import Mysql
 from connectors.mysql.options import MysqlOptions
-from core.schema import Digest, TableName, TableSchema, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest, TableName, TableSchema
 from core.value_type import ValueType
 from deploy.local.mariadb_server import MariadbServer, program
 

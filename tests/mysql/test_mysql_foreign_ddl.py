@@ -8,7 +8,14 @@ import pymysql
 import pytest
 
 from core.errors import InvalidConfiguration
-from core.schema import Column, Key, Sequence, Statement, TableName, TableSchema
+from core.schema import (
+    Column,
+    Key,
+    Sequence,
+    Statement,
+    TableName,
+    TableSchema,
+)
 from core.value_type import ValueType
 from deploy.local.mariadb_server import MariadbServer
 from tests.mysql.conftest import Database

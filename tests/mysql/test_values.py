@@ -263,7 +263,7 @@ async def _read_arrow(database: Database) -> list[list[str | None]]:
     import pyarrow as pa
 
     from connectors.base import Selection
-    from core.schema import WholeTable
+    from core.ranges import WholeTable
 
     schema = await database.describe("t")
     found: list[list[str | None]] = []

@@ -14,7 +14,8 @@ from connectors.canonical import digest_batch
 from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod
 from connectors.oracle.connector import Oracle
 from connectors.registry import build_connector
-from core.schema import Column, Digest, TableName, TableSchema, WholeTable
+from core.ranges import WholeTable
+from core.schema import Column, Digest, TableName, TableSchema
 from core.value_type import Arrival, ValueType
 from tests.oracle_server.server import OracleLogin
 

@@ -8,7 +8,8 @@ from connectors.base import ComparesKeys
 from connectors.contract import CANONICAL_DIGEST, DigestColumn, DigestMethod, KeyBuckets, Selection
 from core.errors import AccessDenied, SnapshotExpired, SnapshotGone
 from core.key_spans import KeySpans
-from core.schema import TableName, WholeTable
+from core.ranges import WholeTable
+from core.schema import TableName
 from tests.oracle.loading import oracle_connector, read_table
 from tests.oracle_server.server import OracleLogin, OracleServer
 

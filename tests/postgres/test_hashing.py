@@ -9,7 +9,8 @@ from connectors.base import Credentials, DigestColumn, DigestMethod, Selection
 from connectors.postgres.connector import Postgres
 from connectors.postgres.hashing import RECORD_HASH
 from connectors.postgres.options import PostgresOptions
-from core.schema import Digest, TableName, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest, TableName
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect
 

@@ -12,7 +12,8 @@ from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from core.errors import InvalidConfiguration
 from core.key_spans import KeySpans
-from core.schema import Digest, TableName, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest, TableName
 from core.value_type import ValueType
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect

@@ -20,7 +20,8 @@ from connectors.contract import (
 from connectors.postgres.connector import Postgres
 from connectors.postgres.hashing import RECORD_HASH
 from connectors.postgres.options import PostgresOptions
-from core.schema import Digest, TableName, WholeTable
+from core.ranges import WholeTable
+from core.schema import Digest, TableName
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import connect
 

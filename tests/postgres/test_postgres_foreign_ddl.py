@@ -8,7 +8,17 @@ import pytest
 from connectors.contract import Credentials
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
-from core.schema import Check, Column, ForeignKey, Index, Key, Sequence, TableDdl, TableName, TableSchema
+from core.schema import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    Key,
+    Sequence,
+    TableDdl,
+    TableName,
+    TableSchema,
+)
 from core.value_type import ValueType
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect

@@ -25,7 +25,8 @@ from connectors.contract import (
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from core.errors import DataRejected
-from core.schema import Column, Digest, TableName, TableSchema, WholeTable
+from core.ranges import WholeTable
+from core.schema import Column, Digest, TableName, TableSchema
 from core.value_type import ValueType
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect

@@ -14,7 +14,8 @@ from connectors.postgres.catalog import describe_tables
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.ranges import plan_ranges
 from connectors.postgres.session import open_session
-from core.schema import KeyRange, PageRange, RangePlan, TableName
+from core.ranges import KeyRange, PageRange, RangePlan
+from core.schema import TableName
 from deploy.local.postgres_server import PostgresServer
 
 MANY_BYTES = 10**9

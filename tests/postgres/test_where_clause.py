@@ -12,7 +12,8 @@ from connectors.base import Credentials, Selection
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from core.errors import InvalidConfiguration, MigrationError
-from core.schema import TableName, WholeTable
+from core.ranges import WholeTable
+from core.schema import TableName
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect
 

@@ -18,7 +18,14 @@ from connectors.canonical import digest_batch
 from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod, WrittenColumn
 from connectors.sqlalchemy.connector import Sqlalchemy
 from connectors.sqlalchemy.options import SqlalchemyOptions
-from core.schema import Column, Digest, Key, TableName, TableSchema, WholeTable
+from core.ranges import WholeTable
+from core.schema import (
+    Column,
+    Digest,
+    Key,
+    TableName,
+    TableSchema,
+)
 from core.value_type import ValueType
 from deploy.local.postgres_server import PostgresServer
 from tests.conftest import NewDatabase, connect

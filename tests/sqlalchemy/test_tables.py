@@ -11,7 +11,8 @@ from connectors.contract import Credentials
 from connectors.registry import build_connector, parse_options
 from connectors.sqlalchemy.types import passes_floats
 from core.errors import DataRejected, InvalidConfiguration, NotFound
-from core.schema import Column, KeySegment, TableName
+from core.ranges import KeySegment
+from core.schema import Column, TableName
 from core.value_type import ValueType
 from tests.sqlalchemy.conftest import Place
 

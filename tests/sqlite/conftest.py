@@ -17,7 +17,8 @@ from connectors.canonical import digest_batch
 from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod, WrittenColumn
 from connectors.sqlite.connector import Sqlite
 from connectors.sqlite.options import SqliteOptions
-from core.schema import Column, Digest, KeyRange, TableName, TableSchema, WholeTable
+from core.ranges import KeyRange, WholeTable
+from core.schema import Column, Digest, TableName, TableSchema
 from core.value_type import ValueType
 
 

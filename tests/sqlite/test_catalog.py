@@ -9,7 +9,8 @@ from contextlib import closing
 import pytest
 
 from core.errors import DataRejected
-from core.schema import KeyRange, RangePlan, TableName, TableSchema
+from core.ranges import KeyRange, RangePlan
+from core.schema import TableName, TableSchema
 from core.value_type import ValueType
 from tests.sqlite.conftest import Arriving, Database
 

@@ -14,19 +14,18 @@ from connectors.base import Connector, CreatesTables, WritesRows
 from connectors.contract import CSV_INTERCHANGE, Credentials
 from core.errors import InvalidConfiguration, MigrationError, NotFound
 from core.job_spec import JobSpec, TableSpec
+from core.ranges import RangePlan, WholeSegment
 from core.route import TableRoute
 from core.schema import (
     Capabilities,
     Column,
     ForeignKey,
     Key,
-    RangePlan,
     Sequence,
     Statement,
     TableDdl,
     TableName,
     TableSchema,
-    WholeSegment,
 )
 from core.value_type import Arrival, Limit, ValueType
 

@@ -7,8 +7,15 @@ from pathlib import Path
 from activities.resources.routes import Routes
 from core.documents import DocumentStore
 from core.job_spec import ConnectionSpec
+from core.ranges import RangePlan, WholeSegment
 from core.route import Endpoint, TableRoute
-from core.schema import RangePlan, Statement, TableDdl, TableName, TableSchema, TypeDefinition, WholeSegment
+from core.schema import (
+    Statement,
+    TableDdl,
+    TableName,
+    TableSchema,
+    TypeDefinition,
+)
 
 ORDERS = TableName(schema_name="shop", name="orders")
 STATE = TypeDefinition(

@@ -17,7 +17,17 @@ from connectors.sql.constraint_names import ConstraintNames
 from connectors.sql.ddl import table_ddl
 from connectors.sql.dialect import SqlDialect
 from connectors.sqlite.dialect import SqliteDialect
-from core.schema import Check, Column, ForeignKey, Index, Key, Sequence, TableDdl, TableName, TableSchema
+from core.schema import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    Key,
+    Sequence,
+    TableDdl,
+    TableName,
+    TableSchema,
+)
 from core.value_type import ValueType
 
 DIALECTS: dict[str, SqlDialect] = {

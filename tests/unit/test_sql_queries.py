@@ -17,7 +17,17 @@ from connectors.sql.ranges import integer_key, plan_key_ranges
 from connectors.sql.session import ObjectExists
 from connectors.sqlite.dialect import SqliteDialect
 from core.errors import AccessDenied, Defect, InvalidConfiguration, NotFound
-from core.schema import Column, ForeignKey, Index, Key, KeyRange, Statement, TableDdl, TableName, TableSchema
+from core.ranges import KeyRange
+from core.schema import (
+    Column,
+    ForeignKey,
+    Index,
+    Key,
+    Statement,
+    TableDdl,
+    TableName,
+    TableSchema,
+)
 from core.value_type import ValueType
 
 NAME = TableName(schema_name="", name="t")

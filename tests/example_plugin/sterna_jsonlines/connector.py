@@ -31,17 +31,16 @@ from connectors.contract import (
 from connectors.sql.patterns import matching
 from connectors.sql.row_hashes import count_hashes, digest_rows, find_rows, hash_rows
 from core.errors import AccessDenied, DataMismatch, DataRejected, Defect, InvalidConfiguration, NotFound
+from core.ranges import RangePlan, WholeSegment
 from core.schema import (
     Capabilities,
     Column,
     Digest,
     NotCarried,
-    RangePlan,
     Statement,
     TableDdl,
     TableName,
     TableSchema,
-    WholeSegment,
 )
 from core.value_type import Arrival
 from sterna_jsonlines.folder import Row, TableFolder, table_names
