@@ -16,11 +16,12 @@ from temporalio.client import Client
 from api.dependencies import Parts
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
+from api.job_rejects import JobRejects
 from api.job_start import JobStarter
 from api.problems import ProblemDocument, add_problem_handlers
 from api.profile_reader import ProfileReader
 from api.reconciler import Reconciler
-from api.routes import catalog, health, job_commands, job_progress, jobs, plan
+from api.routes import catalog, health, job_commands, job_progress, jobs, plan, rejects
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
@@ -30,7 +31,15 @@ from core.temporal_client import connect
 PATIENCE_SECONDS = 60.0
 CLOSING_SECONDS = 6  # longer than a query to a workflow that no worker answers
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
-ROUTERS = (plan.router, jobs.router, job_commands.router, job_progress.router, catalog.router, health.router)
+ROUTERS = (
+    plan.router,
+    jobs.router,
+    job_commands.router,
+    job_progress.router,
+    rejects.router,
+    catalog.router,
+    health.router,
+)
 
 
 def create_app(settings: Settings, store: ConfigStore, client: Client, documents: DocumentStore) -> FastAPI:
@@ -52,6 +61,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         control=JobControl(store, client, starter, progress),
         progress=progress,
         profiles=ProfileReader(progress, documents),
+        rejects=JobRejects(store, client, documents, settings.task_queue_prefix),
     )
     app.state.is_stopping = lambda: False
     for router in ROUTERS:

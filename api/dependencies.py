@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
+from api.job_rejects import JobRejects
 from api.profile_reader import ProfileReader
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
@@ -30,6 +31,7 @@ class Parts:
     control: JobControl
     progress: ProgressReader
     profiles: ProfileReader
+    rejects: JobRejects
 
 
 def _parts(request: Request) -> Parts:

@@ -32,7 +32,6 @@ def check_spec(spec: JobSpec) -> None:
 def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
     """Better refused than silently without effect."""
     asked = {
-        "options.maxRejects": spec.options.max_rejects > 0,
         "options.maintenanceWindow": spec.options.maintenance_window is not None,
         "options.notify": bool(spec.options.notify),
     }

@@ -28,6 +28,8 @@ from connectors.contract import (
     Credentials,
     DigestColumn,
     DigestMethod,
+    KeepMoved,
+    KeepRefused,
     LedgerEntry,
     LedgerRow,
     LoadBeginning,
@@ -39,9 +41,10 @@ from connectors.contract import (
     Selection,
     ServerInfo,
     SnapshotTaken,
+    WholeBatch,
     WrittenColumn,
 )
-from core.errors import InvalidConfiguration
+from core.errors import Defect, InvalidConfiguration
 from core.schema import (
     Capabilities,
     Column,
@@ -67,6 +70,8 @@ __all__ = [
     "Credentials",
     "DigestColumn",
     "DigestMethod",
+    "KeepMoved",
+    "KeepRefused",
     "LedgerEntry",
     "LedgerRow",
     "LoadBeginning",
@@ -78,6 +83,7 @@ __all__ = [
     "Selection",
     "ServerInfo",
     "SnapshotTaken",
+    "WholeBatch",
     "WrittenColumn",
 ]
 
@@ -264,6 +270,50 @@ class WritesRows(ABC):
     @abstractmethod
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """The batches of one load, by number."""
+
+
+class IsolatesRejects(ABC):
+    """Finds out which rows of a batch it does not take, and loads the others."""
+
+    @abstractmethod
+    async def load_isolating(
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        batch: WholeBatch,
+        proof: DigestMethod,
+        keep: KeepRefused,
+        *,
+        most: int,
+        digests: bool,
+    ) -> Loaded:
+        """As `load_native` and `load_arrow`, for a batch that was refused as a whole: ledger row and all rows that the
+        table takes in one transaction. `keep` is awaited before it commits; what it raises is raised, and nothing is
+        loaded. No more than `most` + 1 refused rows are looked for. `proof` is how the table's rows are hashed, where
+        `digests` are wanted."""
+
+    async def digest_text(self, target: LoadTarget, rows: pa.Table, proof: DigestMethod) -> Digest:
+        """Digest of rows in exact text form as the table would hold them, by an algorithm of the database's own."""
+        raise Defect(f"{type(self).__name__} computes no digest {proof.algorithm}")
+
+
+class MovesViolations(ABC):
+    """Takes rows out of a table that keep a constraint from being built."""
+
+    @abstractmethod
+    async def move_out(
+        self,
+        statement: Statement,
+        target: LoadTarget,
+        load: LoadRef,
+        proof: DigestMethod,
+        keep: KeepMoved,
+        *,
+        most: int,
+    ) -> int:
+        """One transaction: `keep` is told the load's rows that violate what the statement builds (of duplicates all
+        but one; no more than `most` + 1), they are deleted, and the ledger's batches corrected. Their number; 0 where
+        there are none, or where only other people's rows are in the way."""
 
 
 class KeepsNativeText(ABC):

@@ -170,6 +170,8 @@ class StagedBatch(Model):
     """Rows, and their checksum where digests are asked for."""
     bytes: int
     changed: Changed = Field(default_factory=dict)
+    rejected: int = 0
+    """Rows that were left out of it and are kept as rejects."""
 
 
 class StagedBatches(Measured):
@@ -187,6 +189,10 @@ class TransformInput(Model):
     token: str
     batches: list[StagedBatch]
     digests: bool
+    allowed_rejects: int | None = None
+    """Leave out rows that do not fit, at most so many; None: the first one fails the activity."""
+    load: int = 0
+    """Whose rejects they are, where some may be left out."""
 
 
 class LoadInput(Model):
@@ -195,6 +201,9 @@ class LoadInput(Model):
     route: str
     load: int
     batches: list[StagedBatch]
+    digests: bool = True
+    allowed_rejects: int | None = None
+    """Leave out rows that the destination refuses, at most so many; None: the first one fails the activity."""
 
 
 class LoadedBatches(Measured):
@@ -206,6 +215,8 @@ class LoadedBatches(Measured):
     repeated: int = 0
     """Batches whose ledger row stood already."""
     changed: Changed = Field(default_factory=dict)
+    rejected: int = 0
+    """Rows of the batches that were not loaded, as the ledger records it."""
 
 
 class CountInput(Model):
@@ -231,6 +242,17 @@ class FinishInput(Model):
     """DDL statements at once."""
     measured: bool = False
     """Answer with `Measured`; workflows of an earlier release expect nothing."""
+    load: int | None = None
+    """The load whose rows become rejects where a constraint does not hold; None: such a constraint fails."""
+    max_rejects: int = 0
+    """Of the table, those before included."""
+
+
+class Finished(Measured):
+    """What the load holds once its constraints stand, where rows had to be moved out for one (else None)."""
+
+    loaded: Digest | None = None
+    rejected: int = 0
 
 
 class ValidateInput(Model):
@@ -248,6 +270,8 @@ class ValidateInput(Model):
     wall_seconds: float = 0.0
     """Since the table began, pauses included."""
     changed: Changed = Field(default_factory=dict)
+    rejected: int = 0
+    """Rows that were extracted and not loaded; `extracted` is without them."""
 
 
 class Difference(Model):
@@ -311,6 +335,8 @@ class TableRun(Model):
     """Summed over batches and copies."""
     seconds_per_batch: dict[str, float] = Field(default_factory=dict)
     """Inside the last activity of each stage."""
+    rejected: int = 0
+    """Rows of the same batches that were not loaded."""
 
 
 class TableResult(Model):
@@ -329,6 +355,7 @@ class TableResult(Model):
     finished_at: datetime | None = None
     state: TableRun | None = None
     """Of a table that parked: where a retry goes on."""
+    rejected: int = 0
 
 
 class StatusUpdate(Model):

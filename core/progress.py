@@ -62,6 +62,8 @@ class TableProgress(Model):
     """Where the time went; of running tables. Those that have ended say it in their evidence."""
     wall_seconds: float = 0.0
     """Since a running table began, pauses included."""
+    rejected: int = 0
+    """Rows that were refused and kept as rejects; loaded + rejected = extracted."""
 
 
 class JobProgress(Model):
@@ -79,3 +81,4 @@ class JobProgress(Model):
     rows_per_second: float = 0.0
     started_at: datetime | None = None
     certificate: str | None = None
+    rejected: int = 0

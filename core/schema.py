@@ -377,6 +377,11 @@ class Digest(Model):
         total = (int(self.total) + int(other.total)) % 2**64
         return Digest(rows=self.rows + other.rows, total=str(total))
 
+    def __sub__(self, other: Digest) -> Digest:
+        """Without some of the rows."""
+        total = (int(self.total) - int(other.total)) % 2**64
+        return Digest(rows=self.rows - other.rows, total=str(total))
+
 
 class Capabilities(Model):
     """What a connector can do, as data: planner and workflows ask this, never a class."""
@@ -401,6 +406,8 @@ class Capabilities(Model):
     single_process_writer: bool = False
     key_during_load: bool = False
     """Unique keys exist while rows are loaded."""
+    isolates_rejects: bool = False
+    """Finds out which rows of a batch it refuses, and loads the others."""
     enforces_keys: bool = True
     """Primary, unique and foreign keys are more than words to the optimiser."""
     ignores_case: Literal["nothing", "columns", "all"] = "nothing"

@@ -56,6 +56,7 @@ class JobReport:
             message=table.message,
             proved=table.proved,
             evidence=table.evidence,
+            rejected=table.rejected,
         )
 
     def begin(self, table_id: str) -> None:
@@ -85,6 +86,7 @@ class JobReport:
                 "proved": result.proved,
                 "evidence": result.evidence,
                 "eta_seconds": None,
+                "rejected": result.rejected,
             }
         )
 
@@ -142,6 +144,7 @@ class JobReport:
             rows=sum(table.rows for table in tables),
             started_at=self.started_at,
             certificate=self.certificate,
+            rejected=sum(table.rejected for table in tables),
         )
 
     def failures(self) -> str:

@@ -21,7 +21,9 @@ with workflow.unsafe.imports_passed_through():
         BatchSpan,
         CountInput,
         ExtractInput,
+        Finished,
         FinishInput,
+        LoadedBatches,
         LoadInput,
         LoadStart,
         Measured,
@@ -36,9 +38,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows import outcomes
     from workflows.activity_options import work
     from workflows.bounded_window import BoundedWindow
+    from workflows.reject_budget import RejectBudget
     from workflows.span_size import batches_to_take
     from workflows.stage_gate import StageGate
-    from workflows.table_report import describe, estimate
+    from workflows.table_report import describe, estimate, result_of
 
 
 Result = TypeVar("Result")
@@ -63,6 +66,7 @@ class TableMigration:
     def __init__(self, run: TableRun) -> None:
         self.state = run
         self.gate = StageGate(closed=run.paused)
+        self.rejects = RejectBudget(run)
         self.stage = "waiting"
         self._left_over = list(run.unfinished)
         self._telling: asyncio.Task[None] | None = None
@@ -234,18 +238,37 @@ class TableMigration:
             digests=self.state.options.validation == "checksum",
         )
         options = self._work("transform", f"transform {_named(span)} of {self.state.entry.name}")
-        return await self._perform(
-            "transform", lambda: workflow.start_activity_method(TransformActivities.transform_batches, given, **options)
+
+        return await self.rejects.spend(
+            given,
+            lambda asked: self._perform(
+                "transform",
+                lambda: workflow.start_activity_method(TransformActivities.transform_batches, asked, **options),
+            ),
+            self.rejects.reserve,
         )
 
     async def _load(self, span: BatchSpan, staged: StagedBatches) -> None:
         rows = sum(batch.digest.rows for batch in staged.batches)
-        given = LoadInput(route=self.state.entry.route, load=self._load_number, batches=staged.batches)
-        options = self._work("load", f"load {_named(span)} of {self.state.entry.name} ({rows} rows)")
-        loaded = await self._perform(
-            "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
+        given = LoadInput(
+            route=self.state.entry.route,
+            load=self._load_number,
+            batches=staged.batches,
+            digests=self.state.options.validation == "checksum",
         )
+        options = self._work("load", f"load {_named(span)} of {self.state.entry.name} ({rows} rows)")
+
+        await self.rejects.spend(
+            given,
+            lambda asked: self._perform(
+                "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, asked, **options)
+            ),
+            lambda loaded: self._take_in(span, staged, loaded),
+        )
+
+    def _take_in(self, span: BatchSpan, staged: StagedBatches, loaded: LoadedBatches) -> None:
         self._note_pace("load", loaded.seconds, span)
+        self.rejects.settle(staged, loaded.rejected)
         self.state.extracted += loaded.digest
         self.state.changed = add_changed(self.state.changed, loaded.changed)
         self.state.bytes_done += loaded.bytes
@@ -275,11 +298,18 @@ class TableMigration:
 
     async def _build_keys(self) -> None:
         self._show("building keys and indexes")
-        given = FinishInput(route=self.state.entry.route, measured=True)
+        given = FinishInput(
+            route=self.state.entry.route,
+            measured=True,
+            load=self._load_number,
+            max_rejects=self.state.options.max_rejects,
+        )
         options = self._work("load", f"keys and indexes of {self.state.entry.name}")
-        await self._perform(
+        finished = await self._perform(
             "finish", lambda: workflow.start_activity_method(DdlActivities.finish_table, given, **options)
         )
+        if isinstance(finished, Finished) and finished.loaded is not None:
+            self.state.extracted, self.state.rejected = finished.loaded, finished.rejected
 
     async def _prove(self) -> TableResult:
         self._show("validating")
@@ -296,6 +326,7 @@ class TableMigration:
             timings=self.state.timings,
             wall_seconds=(workflow.now() - self.state.started_at) / SECOND,
             changed=self.state.changed,
+            rejected=self.state.rejected,
         )
         options = self._work("validate", f"validate {self.state.entry.name} ({self.state.extracted.rows} rows)")
         proof = await self._perform(
@@ -315,6 +346,7 @@ class TableMigration:
         state.snapshot, state.load, state.next_batch = state.newer_snapshot, None, 0
         state.unfinished, state.counted_rows, state.changed = [], None, {}
         state.extracted, state.batches_done, state.bytes_done = type(state.extracted)(), 0, 0
+        self.rejects.begin_again()
         self._left_over = []
 
     def _check_snapshot(self) -> None:
@@ -332,17 +364,7 @@ class TableMigration:
         return result.model_copy(update={"state": self.state})
 
     def _result(self, status: TableStatus, message: str) -> TableResult:
-        return TableResult(
-            table_id=self.state.entry.table_id,
-            status=status,
-            rows=self.state.extracted.rows,
-            bytes=self.state.bytes_done,
-            batches=self.state.batches_done,
-            message=message,
-            copies=self.state.copy_number,
-            snapshot_epoch=self.state.snapshot.epoch if self.state.snapshot else None,
-            finished_at=workflow.now(),
-        )
+        return result_of(self.state, status, message, workflow.now())
 
     def _note_pace(self, stage: str, seconds: float, span: BatchSpan) -> None:
         self.state.seconds_per_batch[stage] = seconds / span.count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.models import TableRun
+from core.models import TableResult, TableRun
 from core.progress import TableProgress, TableStatus
 
 
@@ -29,10 +29,28 @@ def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:
         copies=state.copy_number,
         timings=state.timings,
         wall_seconds=elapsed,
+        rejected=state.rejected,
+    )
+
+
+def result_of(state: TableRun, status: TableStatus, message: str, now: datetime) -> TableResult:
+    """How the table's child ends."""
+    return TableResult(
+        table_id=state.entry.table_id,
+        status=status,
+        rows=state.extracted.rows,
+        bytes=state.bytes_done,
+        batches=state.batches_done,
+        message=message,
+        copies=state.copy_number,
+        snapshot_epoch=state.snapshot.epoch if state.snapshot else None,
+        finished_at=now,
+        rejected=state.rejected,
     )
 
 
 def describe(progress: TableProgress) -> str:
     """Markdown for Temporal's UI."""
     done = f"{progress.batches_done} of {progress.batches} batches, {progress.rows:,} rows"
-    return f"**{progress.name}**: {progress.stage}. {done}, {progress.rows_per_second:,.0f} rows/s"
+    rejected = f", {progress.rejected:,} rejected" if progress.rejected else ""
+    return f"**{progress.name}**: {progress.stage}. {done}{rejected}, {progress.rows_per_second:,.0f} rows/s"

@@ -45,6 +45,7 @@ class MysqlDialect(SqlDialect):
         dialect="mysql",
         reads=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         native_formats=[CSV_INTERCHANGE],
         key_during_load=True,

@@ -21,6 +21,7 @@ class OracleDialect(SqlDialect):
         dialect="oracle",
         reads=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         exports_snapshot=True,
         load_modes=["append", "replace"],

@@ -55,18 +55,22 @@ class PostgresWriter:
             async with self._connection.transaction():
                 recorded = await self._ledger.claim(self._connection, entry)
                 if recorded is not None:
-                    return Loaded(digest=recorded, repeated=True)
-                if target.upsert_keys:
-                    written = await self._upsert(target, parts, spoken, null)
-                else:
-                    written = await self._copy(target.table, target, parts, spoken, null)
+                    rejected = await self._ledger.rejected(self._connection, entry)
+                    return Loaded(digest=recorded, repeated=True, rejected=rejected)
+                written = await self.write(target, parts, spoken, null)
                 if written != entry.digest.rows:
                     raise DataMismatch(
                         f"batch {entry.number} of {target.table}: {entry.digest.rows} rows were extracted, "
                         f"the destination took {written}",
                         remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
                     )
-        return Loaded(digest=entry.digest, repeated=False)
+        return Loaded(digest=entry.digest, repeated=False, rejected=entry.rejected)
+
+    async def write(self, target: LoadTarget, parts: AsyncIterator[bytes], spoken: Format, null: str | None) -> int:
+        """Inside a transaction: COPY or upsert of rows in one of COPY's formats; how many were written."""
+        if target.upsert_keys:
+            return await self._upsert(target, parts, spoken, null)
+        return await self._copy(target.table, target, parts, spoken, null)
 
     async def _copy(
         self,
@@ -109,6 +113,7 @@ class PostgresWriter:
                 remedy="The destination's key must be unique at the source too: remove the duplicates, then retry",
                 code="21000",
             ) from error
+        await self._connection.execute(f"DROP TABLE pg_temp.{INCOMING}")
         return int(status.rsplit(" ", 1)[1])
 
     async def _updatable(self, target: LoadTarget) -> list[str]:

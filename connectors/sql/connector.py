@@ -11,6 +11,8 @@ from connectors.base import (
     Connector,
     CreatesTables,
     DigestMethod,
+    IsolatesRejects,
+    KeepRefused,
     LedgerEntry,
     LedgerRow,
     ListsObjects,
@@ -25,11 +27,13 @@ from connectors.base import (
     RowReader,
     Selection,
     ServerInfo,
+    WholeBatch,
     WritesRows,
 )
 from connectors.sql import create, ddl, query, ranges
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
+from connectors.sql.isolation import SqlIsolation
 from connectors.sql.ledger import SqlLedger
 from connectors.sql.proof import SqlProof
 from connectors.sql.reader import SqlReader
@@ -52,7 +56,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, ListsObjects):
+class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, IsolatesRejects, ProvesRows, ListsObjects):
     """A subclass gives what is abstract here and sets `capabilities` to its dialect's; the contract of
     connectors/base.py is answered from that.
 
@@ -210,6 +214,22 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows, 
         """See WritesRows."""
         async with self.open_session("loading") as session:
             return await self.writer(session).load_arrow(target, entry, parts, progress)
+
+    async def load_isolating(
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        batch: WholeBatch,
+        proof: DigestMethod,
+        keep: KeepRefused,
+        *,
+        most: int,
+        digests: bool,
+    ) -> Loaded:
+        """See IsolatesRejects."""
+        async with self.open_session("loading") as session:
+            isolation = SqlIsolation(session, self.writer(session))
+            return await isolation.load(target, entry, batch, keep, most=most)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """See WritesRows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
@@ -50,15 +51,28 @@ class SqlWriter:
 
         return await self._load(target, entry, lambda: self._session.copy_in(target, counted()))
 
-    async def _load(self, target: LoadTarget, entry: LedgerEntry, write: Callable[[], Awaitable[int]]) -> Loaded:
+    async def claim(self, target: LoadTarget, entry: LedgerEntry) -> Loaded | None:
+        """Begins the transaction with the batch's ledger row in it; or says what the batch was recorded with."""
         if target.upsert_keys:
             raise InvalidConfiguration(
                 f"{target.table} cannot be loaded by upsert in this database", remedy="Use loadMode append or replace"
             )
+        recorded = await self._claim(target, entry)
+        if recorded is None:
+            return None
+        rejected = await self._ledger.rejected(self._session, entry)
+        return Loaded(digest=recorded, repeated=True, rejected=rejected)
+
+    async def correct(self, entry: LedgerEntry, loaded: Digest, rejected: int) -> None:
+        """Inside the transaction: what the batch holds in truth."""
+        await self._ledger.forget(self._session, entry)
+        await self._ledger.claim(self._session, replace(entry, digest=loaded, rejected=rejected))
+
+    async def _load(self, target: LoadTarget, entry: LedgerEntry, write: Callable[[], Awaitable[int]]) -> Loaded:
         with doing(f"loading batch {entry.number} into {target.table}"):
-            recorded = await self._claim(target, entry)
+            recorded = await self.claim(target, entry)
             if recorded is not None:
-                return Loaded(digest=recorded, repeated=True)
+                return recorded
             taken = await write()
             if taken != entry.digest.rows:
                 raise DataMismatch(
@@ -66,7 +80,7 @@ class SqlWriter:
                     remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
                 )
             await self._session.commit()
-        return Loaded(digest=entry.digest, repeated=False)
+        return Loaded(digest=entry.digest, repeated=False, rejected=entry.rejected)
 
     async def _claim(self, target: LoadTarget, entry: LedgerEntry) -> Digest | None:
         """The transaction, with the batch's ledger row in it; or what the batch was recorded with, and none."""

@@ -24,6 +24,7 @@ CAPABILITIES = Capabilities(
     dialect="sqlalchemy",
     reads=True,
     writes=True,
+    isolates_rejects=True,
     creates_tables=True,
     load_modes=["append", "replace"],
     has_schemas=False,

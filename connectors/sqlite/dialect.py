@@ -19,6 +19,7 @@ class SqliteDialect(SqlDialect):
         dialect="sqlite",
         reads=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         loosely_typed=True,
         single_process_writer=True,

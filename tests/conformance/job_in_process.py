@@ -19,11 +19,13 @@ from activities.resources.data_scan import DataScan
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
 from activities.resources.refused_values import RefusedValues
+from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.routes import Routes
 from activities.resources.row_changes import RowChanges
 from activities.resources.secrets import Secrets
 from activities.resources.staging import LocalStaging
 from activities.resources.survey import Survey, Surveyed
+from activities.resources.violations import Violations
 from activities.transform import TransformActivities
 from activities.transformations.chain import bind_chain
 from activities.validate import ValidateActivities
@@ -101,7 +103,9 @@ class JobInProcess:
         assert surveyed.parked == []
         assert [route.refusals for route in surveyed.routes if route.refusals] == []
         references = [self._routes.write(route) for route in surveyed.routes]
-        ddl = DdlActivities(self._connections, self._routes)
+        ddl = DdlActivities(
+            self._connections, self._routes, Violations(self._connections, self._routes, self._documents)
+        )
         prepared = await self._activity.run(
             ddl.prepare_tables, RoutesInput(job_id=self._job_id, run=1, routes=references)
         )
@@ -118,8 +122,9 @@ class JobInProcess:
     async def _move(self, route: TableRoute, reference: str) -> Outcome:
         refused = RefusedValues(self._routes)
         extract = ExtractActivities(self._connections, self._routes, self._staging, refused)
-        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes), refused)
-        load = LoadActivities(self._connections, self._routes, self._staging, refused)
+        isolation = RejectIsolation(self._connections, self._routes, self._documents)
+        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes), refused, isolation)
+        load = LoadActivities(self._connections, self._routes, self._staging, refused, isolation)
         begun = await self._activity.run(load.begin_load, LoadStart(route=reference, token="token"))
         staged = await self._activity.run(
             extract.extract_batches,
@@ -140,7 +145,10 @@ class JobInProcess:
             load.load_batches, LoadInput(route=reference, load=begun.load, batches=staged.batches)
         )
         await self._activity.run(
-            DdlActivities(self._connections, self._routes).finish_table, FinishInput(route=reference)
+            DdlActivities(
+                self._connections, self._routes, Violations(self._connections, self._routes, self._documents)
+            ).finish_table,
+            FinishInput(route=reference),
         )
         differences = DifferenceSearch(self._connections, self._routes, RowChanges(self._routes), self._documents)
         evidence = Evidence(self._documents, self._routes)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from activities.certificate import CertificateActivities
 from activities.plan import PlanActivities
 from activities.preflight import PreflightActivities
+from activities.replay import ReplayBooks
 from activities.resources.data_scan import DataScan
 from activities.resources.evidence import Evidence
 from activities.resources.reachability import Reachability
@@ -23,6 +24,7 @@ from core.config_store.store import ConfigStore
 from worker.parts import Activity, Parts, Service
 from workflows.migration_job import MigrationJob
 from workflows.plan_job import PlanJob
+from workflows.replay_rejects import ReplayRejects
 from workflows.table_migration import TableMigration
 
 SLOTS = 50
@@ -30,7 +32,7 @@ KEEPERS_AT_ONCE = 1000
 """A keeper is one idle session; it has a queue of its own so that it takes no other activity's slot."""
 KEEPER_THROTTLE = timedelta(milliseconds=50)
 """The keeper itself chooses how often it beats."""
-WORKFLOWS = (MigrationJob, TableMigration, PlanJob)
+WORKFLOWS = (MigrationJob, TableMigration, PlanJob, ReplayRejects)
 
 
 @asynccontextmanager
@@ -55,6 +57,7 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     preflight = PreflightActivities(store, reachability, survey, parts.routes, evidence)
     status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
     certificate = CertificateActivities(store, evidence, parts.connections)
+    replay = ReplayBooks(store, parts.documents, evidence)
     data_scan = DataScan(parts.connections, parts.routes, RowChanges(parts.routes))
     plan = PlanActivities(reachability, survey, data_scan, parts.documents)
     return [
@@ -65,4 +68,6 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         status.recall_outcome,
         certificate.write_certificate,
         plan.plan_job,
+        replay.find_rejects,
+        replay.close_replay,
     ]
