@@ -31,6 +31,7 @@ class DuckdbDialect(SqlDialect):
         dialect="duckdb",
         reads=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         single_process_writer=True,
         ignores_case="all",

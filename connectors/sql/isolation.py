@@ -1,4 +1,4 @@
-"""Loads a batch without the rows that the table refuses, behind savepoints of one transaction."""
+"""Loads a batch without the rows that the table refuses, in one transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from connectors.held_rows import ArrowRows, HeldRows, Span, csv_rows
 from connectors.sql.errors import doing
 from connectors.sql.session import SqlSession
 from connectors.sql.writer import SqlWriter
-from core.errors import DataMismatch, Defect
+from core.errors import Contended, DataMismatch, DataRejected, Defect
 from core.stopwatch import in_thread
 
 SAVEPOINT = "sterna_rows"
@@ -32,6 +32,7 @@ class SqlIsolation:
     def __init__(self, session: SqlSession, writer: SqlWriter) -> None:
         self._session = session
         self._writer = writer
+        self._taken: list[Span] = []
 
     async def load(
         self, target: LoadTarget, entry: LedgerEntry, batch: WholeBatch, keep: KeepRefused, *, most: int
@@ -45,7 +46,7 @@ class SqlIsolation:
             if recorded is not None:
                 return recorded
             refused = await refused_rows(
-                rows.count, lambda first, last: self._attempt(target, rows, first, last), most=most
+                rows.count, lambda first, last: self._attempt(target, entry, rows, first, last), most=most
             )
             loaded, rejected = entry.digest, entry.rejected + len(refused)
             loaded -= await keep(await _described(target, rows, refused), None)
@@ -54,23 +55,42 @@ class SqlIsolation:
             await self._session.commit()
         return Loaded(digest=loaded, repeated=False, rejected=rejected)
 
-    async def _attempt(self, target: LoadTarget, rows: HeldRows[Any], first: int, last: int) -> None:
-        await self._session.execute(f"SAVEPOINT {SAVEPOINT}")
+    async def _attempt(
+        self, target: LoadTarget, entry: LedgerEntry, rows: HeldRows[Any], first: int, last: int
+    ) -> None:
+        if self._session.has_savepoints:
+            await self._session.execute(f"SAVEPOINT {SAVEPOINT}")
         try:
-            taken = 0
-            for part in rows.parts([(first, last)]):
-                if isinstance(part, bytes):
-                    taken += await self._session.copy_in(target, _only(part))
-                else:
-                    taken += await self._session.insert(target, part)
-        except BaseException:
-            await self._session.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+            taken = await self._insert(target, rows, (first, last))
+        except DataRejected:
+            await self._take_back(target, entry, rows)
             raise
         if taken != last - first:
             raise DataMismatch(
                 f"{last - first} rows were to be loaded, the destination took {taken}",
                 remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
             )
+        self._taken.append((first, last))
+
+    async def _insert(self, target: LoadTarget, rows: HeldRows[Any], span: Span) -> int:
+        taken = 0
+        for part in rows.parts([span]):
+            if isinstance(part, bytes):
+                taken += await self._session.copy_in(target, _only(part))
+            else:
+                taken += await self._session.insert(target, part)
+        return taken
+
+    async def _take_back(self, target: LoadTarget, entry: LedgerEntry, rows: HeldRows[Any]) -> None:
+        """What the last attempt left; without savepoints the transaction is done again up to there."""
+        if self._session.has_savepoints:
+            await self._session.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+            return
+        await self._session.rollback()
+        if await self._writer.claim(target, entry) is not None:
+            raise Contended("another attempt has loaded the batch meanwhile")
+        for span in self._taken:
+            await self._insert(target, rows, span)
 
 
 async def _held(target: LoadTarget, batch: WholeBatch) -> HeldRows[Any]:
