@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
-from deploy.local.stack import LocalStack
 from tests.end_to_end.conftest import Jobs
-from tests.end_to_end.engines import Engine, Row, make_rows
-from tests.end_to_end.test_engine_pairs import engine, job
+from tests.end_to_end.engine_places import OpenPlace, job
+from tests.end_to_end.engines import Row, make_rows
 from tests.end_to_end.test_rejects import replayed
-
-__all__ = ["engine"]
 
 TAKEN = (2, 41, 97)
 NO_NUMBER = 50
-
-
-@pytest.fixture
-def jobs(stack: LocalStack) -> Jobs:
-    return Jobs(stack)
 
 
 @pytest.mark.parametrize(
     ("source", "destination"), [("POSTGRES", "MYSQL"), ("MYSQL", "POSTGRES"), ("POSTGRES", "SQLITE")], ids=str.lower
 )
 def test_rows_whose_keys_are_taken_are_rejects_until_they_are_free(
-    source: str, destination: str, engine: Callable[[str], Callable[[], Engine]], jobs: Jobs
+    source: str, destination: str, engine: OpenPlace, jobs: Jobs
 ) -> None:
     rows = make_rows(100)
     origin, arrival = engine(source)(), engine(destination)()
@@ -51,9 +42,7 @@ def test_rows_whose_keys_are_taken_are_rejects_until_they_are_free(
     assert arrival.rows() == rows
 
 
-def test_rows_that_a_transformation_refuses_are_kept_as_they_came(
-    engine: Callable[[str], Callable[[], Engine]], jobs: Jobs
-) -> None:
+def test_rows_that_a_transformation_refuses_are_kept_as_they_came(engine: OpenPlace, jobs: Jobs) -> None:
     rows = make_rows(100)
     origin, arrival = engine("POSTGRES")(), engine("SQLITE")()
     origin.fill(rows)
