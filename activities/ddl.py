@@ -9,22 +9,24 @@ from temporalio import activity
 from activities.heartbeat import beating
 from activities.measuring import measuring, taken
 from connectors.base import CreatesTables, WritesRows, capability
-from core.errors import Parks
+from core.errors import DataRejected, Parks
 from core.models import PreparedTables, RoutesInput
-from core.stage_models import FinishInput, Measured
+from core.stage_models import Finished, FinishInput
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
     from activities.resources.routes import Routes
+    from activities.resources.violations import Violations
     from core.route import TableRoute
 
 
 class DdlActivities:
     """Served by `sterna-load` workers. All of them idempotent: what is there already is left alone."""
 
-    def __init__(self, connections: Connections, routes: Routes) -> None:
+    def __init__(self, connections: Connections, routes: Routes, violations: Violations) -> None:
         self._connections = connections
         self._routes = routes
+        self._violations = violations
 
     @activity.defn
     async def prepare_tables(self, given: RoutesInput) -> PreparedTables:
@@ -47,18 +49,26 @@ class DdlActivities:
         )
 
     @activity.defn
-    async def finish_table(self, given: FinishInput) -> Measured | None:
-        """Builds keys and indexes in parallel, then checks, comments and sequence values."""
+    async def finish_table(self, given: FinishInput) -> Finished | None:
+        """Builds keys and indexes in parallel, then checks, comments and sequence values. Rows that are in the way of
+        a constraint become rejects, as far as `maxRejects` allows."""
         with measuring() as watch:
             route = self._routes.read(given.route)
             creator = await self._creator(route, f"finish {route.destination_table}")
             async with beating():
                 with watch.waiting("destination"):
                     parallel = self._connections.at_once(route.destination, given.parallel)
-                    await creator.build(route.ddl.keys, parallel)
-                    await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
+                    while True:
+                        try:
+                            await creator.build(route.ddl.keys, parallel)
+                            await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
+                            break
+                        except DataRejected:
+                            if given.load is None or not await self._violations.move_out(route, given):
+                                raise
+                    stands = await self._violations.settle(route, given)
             seconds, spent = taken(watch)
-        return Measured(seconds=seconds, spent=spent) if given.measured else None
+        return stands.model_copy(update={"seconds": seconds, "spent": spent}) if given.measured else None
 
     @activity.defn
     async def build_foreign_keys(self, given: RoutesInput) -> PreparedTables:

@@ -42,10 +42,15 @@ def as_application_error(error: MigrationError) -> ApplicationError:
     return ApplicationError(
         str(error),
         error.code,
-        type=type(error).__name__,
+        type=_kind(error),
         non_retryable=not error.retryable,
         category=ApplicationErrorCategory.BENIGN if error.parks else ApplicationErrorCategory.UNSPECIFIED,
     )
+
+
+def _kind(error: MigrationError) -> str:
+    """Workflows know the classes of core/errors.py only; connectors raise subclasses of them too."""
+    return next(known.__name__ for known in type(error).__mro__ if known.__module__ == MigrationError.__module__)
 
 
 def as_unknown(error: Exception) -> ApplicationError:

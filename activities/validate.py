@@ -91,21 +91,27 @@ class ValidateActivities:
 
     def _compare_books(self, route: TableRoute, given: ValidateInput, ledger: list[LedgerRow]) -> list[str]:
         recorded = sum((row.digest for row in ledger), Digest())
+        batches = sum(1 for row in ledger if row.number < route.plan.batches)
+        rejected = sum(row.rejected for row in ledger)
         findings = []
-        if len(ledger) != route.plan.batches and not given.healed:
-            findings.append(f"{len(ledger)} of {route.plan.batches} batches are in the ledger")
+        if batches != route.plan.batches and not given.healed:
+            findings.append(f"{batches} of {route.plan.batches} batches are in the ledger")
         if recorded != given.extracted:
             findings.append(f"the ledger records {recorded.rows} rows, {given.extracted.rows} were extracted")
-        if given.snapshot is not None and given.counted_rows not in (None, given.extracted.rows):
-            findings.append(f"the source counts {given.counted_rows} rows, {given.extracted.rows} were extracted")
+        if rejected != given.rejected:
+            findings.append(f"the ledger records {rejected} rejects, {given.rejected} rows were left out")
+        if (kept := self._evidence.kept_rejects(route)) != given.rejected:
+            findings.append(f"{kept} rejects are kept, {given.rejected} rows were left out")
+        if given.snapshot is not None and given.counted_rows not in (None, _extracted(given)):
+            findings.append(f"the source counts {given.counted_rows} rows, {_extracted(given)} were extracted")
         return findings
 
     def _moved_source(self, given: ValidateInput) -> list[str]:
         """Rows that came or went while a source without a snapshot was read."""
-        if given.snapshot is not None or given.counted_rows in (None, given.extracted.rows):
+        if given.snapshot is not None or given.counted_rows in (None, _extracted(given)):
             return []
         return [
-            f"{given.extracted.rows} rows were extracted and have arrived, but the source counts {given.counted_rows}: "
+            f"{_extracted(given)} rows were extracted and have arrived, but the source counts {given.counted_rows}: "
             "it was written to while it was read without a snapshot. Run the job again while nothing writes there"
         ]
 
@@ -136,7 +142,12 @@ class ValidateActivities:
             return "not validated"
         by = "checksum" if given.mode == "checksum" else "row count"
         moment = "" if given.snapshot is not None else ", each batch as of its own reading"
-        return f"{found.rows if found else 0} rows proved by {by}{moment}"
+        rejected = f", {given.rejected} rejected" if given.rejected else ""
+        return f"{found.rows if found else 0} rows proved by {by}{moment}{rejected}"
+
+
+def _extracted(given: ValidateInput) -> int:
+    return given.extracted.rows + given.rejected
 
 
 def _with_own_time(given: ValidateInput, seconds: float, spent: TimeSpent) -> ValidateInput:

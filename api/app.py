@@ -16,10 +16,11 @@ from temporalio.client import Client
 from api.dependencies import Parts
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
+from api.job_rejects import JobRejects
 from api.problems import ProblemDocument, add_problem_handlers
 from api.profile_reader import ProfileReader
 from api.reconciler import Reconciler
-from api.routes import catalog, health, job_commands, job_progress, jobs, plan, schedules
+from api.routes import catalog, health, job_commands, job_progress, jobs, plan, rejects, schedules
 from api.schedules import Schedules
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
@@ -37,6 +38,7 @@ ROUTERS = (
     job_commands.router,
     job_progress.router,
     schedules.router,
+    rejects.router,
     catalog.router,
     health.router,
 )
@@ -62,6 +64,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         progress=progress,
         profiles=ProfileReader(progress, documents),
         schedules=Schedules(store, client, settings.task_queue_prefix),
+        rejects=JobRejects(store, client, documents, settings.task_queue_prefix),
     )
     app.state.is_stopping = lambda: False
     for router in ROUTERS:

@@ -144,6 +144,19 @@ class ApiClient:
         """The proof of the newest run, as JSON text."""
         return self._request("GET", f"/api/jobs/{job_id}/certificate").text
 
+    def rejects(self, job_id: str, table: str | None, limit: int) -> dict[str, Any]:
+        """Rows that were refused, and how many there are."""
+        parameters = {"limit": str(limit), **({"table": table} if table else {})}
+        return self._object("GET", f"/api/jobs/{job_id}/rejects", params=parameters)
+
+    def replay(self, job_id: str, tables: list[str]) -> dict[str, Any]:
+        """Begins to load rejects again."""
+        return self._object("POST", f"/api/jobs/{job_id}/rejects/replay", json={"tables": tables})
+
+    def last_replay(self, job_id: str) -> dict[str, Any]:
+        """How that stands."""
+        return self._object("GET", f"/api/jobs/{job_id}/rejects/replay")
+
     def connectors(self) -> list[dict[str, Any]]:
         """Connector types with capabilities and option schemas."""
         answer = self._request("GET", "/api/connectors").json()

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
+from api.job_rejects import JobRejects
 from api.profile_reader import ProfileReader
 from api.schedules import Schedules
 from core.config_store.store import ConfigStore
@@ -32,6 +33,7 @@ class Parts:
     progress: ProgressReader
     profiles: ProfileReader
     schedules: Schedules
+    rejects: JobRejects
 
 
 def _parts(request: Request) -> Parts:

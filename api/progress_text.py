@@ -90,6 +90,8 @@ def table_line(table: TableProgress) -> str:
     facts = [describe_table(table)]
     if table.rows:
         facts.append(format_rows(table.rows))
+    if table.rejected:
+        facts.append(f"{table.rejected:,} rejected")
     if not table.status.final:
         facts.append(format_rate(table.rows_per_second))
     return f"{table.name}: {', '.join(fact for fact in facts if fact)}"

@@ -44,7 +44,6 @@ def check_timezone(name: str) -> None:
 def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
     """Better refused than silently without effect."""
     asked = {
-        "options.maxRejects": spec.options.max_rejects > 0,
         "options.notify": bool(spec.options.notify),
     }
     for field, given in asked.items():

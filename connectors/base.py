@@ -28,6 +28,8 @@ from connectors.contract import (
     Credentials,
     DigestColumn,
     DigestMethod,
+    KeepMoved,
+    KeepRefused,
     KeyBuckets,
     LedgerEntry,
     LedgerRow,
@@ -41,9 +43,10 @@ from connectors.contract import (
     ServerInfo,
     SnapshotTaken,
     WatermarkRange,
+    WholeBatch,
     WrittenColumn,
 )
-from core.errors import InvalidConfiguration
+from core.errors import Defect, InvalidConfiguration
 from core.ranges import RangePlan
 from core.schema import (
     Capabilities,
@@ -69,6 +72,8 @@ __all__ = [
     "Credentials",
     "DigestColumn",
     "DigestMethod",
+    "KeepMoved",
+    "KeepRefused",
     "KeyBuckets",
     "LedgerEntry",
     "LedgerRow",
@@ -82,6 +87,7 @@ __all__ = [
     "ServerInfo",
     "SnapshotTaken",
     "WatermarkRange",
+    "WholeBatch",
     "WrittenColumn",
 ]
 
@@ -310,6 +316,50 @@ class ReplacesRows(ABC):
     @abstractmethod
     async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
         """Writes a ledger row that comes without rows, once: no straggler can load a batch of that number any more."""
+
+
+class IsolatesRejects(ABC):
+    """Finds out which rows of a batch it does not take, and loads the others."""
+
+    @abstractmethod
+    async def load_isolating(
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        batch: WholeBatch,
+        proof: DigestMethod,
+        keep: KeepRefused,
+        *,
+        most: int,
+        digests: bool,
+    ) -> Loaded:
+        """As `load_native` and `load_arrow`, for a batch that was refused as a whole: ledger row and all rows that the
+        table takes in one transaction. `keep` is awaited before it commits; what it raises is raised, and nothing is
+        loaded. No more than `most` + 1 refused rows are looked for. `proof` is how the table's rows are hashed, where
+        `digests` are wanted."""
+
+    async def digest_text(self, target: LoadTarget, rows: pa.Table, proof: DigestMethod) -> Digest:
+        """Digest of rows in exact text form as the table would hold them, by an algorithm of the database's own."""
+        raise Defect(f"{type(self).__name__} computes no digest {proof.algorithm}")
+
+
+class MovesViolations(ABC):
+    """Takes rows out of a table that keep a constraint from being built."""
+
+    @abstractmethod
+    async def move_out(
+        self,
+        statement: Statement,
+        target: LoadTarget,
+        load: LoadRef,
+        proof: DigestMethod,
+        keep: KeepMoved,
+        *,
+        most: int,
+    ) -> int:
+        """One transaction: `keep` is told the load's rows that violate what the statement builds (of duplicates all
+        but one; no more than `most` + 1), they are deleted, and the ledger's batches corrected. Their number; 0 where
+        there are none, or where only other people's rows are in the way."""
 
 
 class KeepsNativeText(ABC):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from core.key_spans import KeySpans
 from core.ranges import KeyRange, PageRange, WholeTable
 from core.schema import Digest, TableName, TableSchema
 from core.value_type import ValueType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from core.errors import DataRejected
 
 CANONICAL_DIGEST = "canonical-md5-60/1"
 """The digest that every connector computes: 60 bits of the md5 of each row's canonical text, summed."""
@@ -132,6 +138,9 @@ class LedgerEntry:
     load: int
     number: int
     digest: Digest
+    """Of the rows that are to be loaded."""
+    rejected: int = 0
+    """Rows of the batch that were left out already."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +159,8 @@ class LedgerRow:
     number: int
     digest: Digest
     loaded_at: datetime
+    rejected: int = 0
+    """Rows of the batch that were not loaded."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +212,45 @@ class Loaded:
     """As the ledger records it."""
     repeated: bool
     """The ledger row stood already: nothing was written."""
+    rejected: int = 0
+    """As the ledger records it."""
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that the destination does not take."""
+
+    position: int
+    """In its batch, from 0."""
+    values: dict[str, str | None]
+    """By destination column, as text."""
+    error: DataRejected
+
+
+KeepRefused = Callable[[Sequence[RefusedRow], Digest | None], Awaitable[Digest]]
+"""Told the refused rows before the load commits, and their digest where the database computed it. Answers with the
+digest that they take away from the batch's; raises to have nothing loaded."""
+
+
+@dataclass(frozen=True)
+class MovedRow:
+    """A row that goes out of its table again, and the batch that wrote it."""
+
+    number: int
+    values: dict[str, str | None]
+    """By destination column, as text."""
+
+
+KeepMoved = Callable[[Sequence[MovedRow], "DataRejected"], Awaitable[None]]
+"""Told rows and reason before they are deleted; raises to have nothing changed."""
+
+
+@dataclass(frozen=True)
+class WholeBatch:
+    """All rows of a batch at once: in the native bulk format, or as Arrow with columns in exact text form."""
+
+    native: bytes | None = None
+    arrow: pa.Table | None = None
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,16 @@ def evidence_document(job_id: str, run: int, table_id: str) -> str:
     return f"{table_folder(job_id, run, table_id)}/evidence.json"
 
 
+def proof_document(job_id: str, run: int, table_id: str) -> str:
+    """What a table with rejects was proved to hold, to go on from when they are replayed."""
+    return f"{table_folder(job_id, run, table_id)}/proof.json"
+
+
+def certificate_document(job_id: str, run: int) -> str:
+    """The proof of a run."""
+    return f"{run_folder(job_id, run)}/certificate.json"
+
+
 class DocumentStore:
     """JSON documents in a folder that every worker and the API can reach.
 
@@ -76,6 +86,13 @@ class DocumentStore:
                 f"document {reference} is not in the document store",
                 remedy="Point STERNA_DOCUMENTS of every process at the same folder",
             ) from error
+
+    def names(self, reference: str) -> list[str]:
+        """What lies directly below a prefix; nothing where there is nothing."""
+        try:
+            return [path.name for path in self.path(reference).iterdir() if not path.name.startswith(".")]
+        except FileNotFoundError:
+            return []
 
     def delete(self, reference: str) -> None:
         """Removes a document, or everything below a prefix; nothing there is fine."""

@@ -181,7 +181,8 @@ class JobOptions(Request):
     validation: Literal["none", "count", "checksum"] = "checksum"
     """What is compared: nothing, numbers of rows, or numbers of rows and digests."""
     max_rejects: int = Field(default=0, ge=0)
-    """More than 0 is not available yet."""
+    """Rows of one table that the destination may refuse: they are kept, listed and can be replayed. One more parks the
+    table."""
     accept_lossy: list[str] = Field(default_factory=list)
     """Destination columns, as `schema.table.column`, that may change values; every change is counted."""
     outage_limit: int = Field(default=3600, ge=0)

@@ -161,6 +161,8 @@ class TableRun(Model):
     bounds: str | None = None
     """As in ExtractInput: of the moment that is being read."""
     healing: Healing = Field(default_factory=Healing)
+    rejected: int = 0
+    """Rows of the same batches that were not loaded."""
 
     @property
     def limits_now(self) -> TableLimits:
@@ -189,6 +191,7 @@ class TableResult(Model):
     finished_at: datetime | None = None
     state: TableRun | None = None
     """Of a table that parked: where a retry goes on."""
+    rejected: int = 0
 
 
 class StatusUpdate(Model):

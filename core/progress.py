@@ -63,6 +63,8 @@ class TableProgress(Model):
     """Where the time went; of running tables. Those that have ended say it in their evidence."""
     wall_seconds: float = 0.0
     """Since a running table began, pauses included."""
+    rejected: int = 0
+    """Rows that were refused and kept as rejects; loaded + rejected = extracted."""
 
 
 class JobProgress(Model):
@@ -84,3 +86,4 @@ class JobProgress(Model):
     """Those that hold; None until the job's options are read."""
     waiting_until: datetime | None = None
     """The maintenance window is closed until then."""
+    rejected: int = 0

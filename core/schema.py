@@ -286,6 +286,8 @@ class Capabilities(Model):
     single_process_writer: bool = False
     key_during_load: bool = False
     """Unique keys exist while rows are loaded."""
+    isolates_rejects: bool = False
+    """Finds out which rows of a batch it refuses, and loads the others."""
     enforces_keys: bool = True
     """Primary, unique and foreign keys are more than words to the optimiser."""
     ignores_case: Literal["nothing", "columns", "all"] = "nothing"

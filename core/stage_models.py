@@ -79,6 +79,8 @@ class StagedBatch(Model):
     """Rows, and their checksum where digests are asked for."""
     bytes: int
     changed: Changed = Field(default_factory=dict)
+    rejected: int = 0
+    """Rows that were left out of it and are kept as rejects."""
 
 
 class StagedBatches(Measured):
@@ -96,6 +98,10 @@ class TransformInput(Model):
     token: str
     batches: list[StagedBatch]
     digests: bool
+    allowed_rejects: int | None = None
+    """Leave out rows that do not fit, at most so many; None: the first one fails the activity."""
+    load: int = 0
+    """Whose rejects they are, where some may be left out."""
 
 
 class LoadInput(Model):
@@ -104,8 +110,11 @@ class LoadInput(Model):
     route: str
     load: int
     batches: list[StagedBatch]
-    repair: str | None = None  # as in ExtractInput: they take the place of rows that stand
+    repair: str | None = None
+    """As in ExtractInput: they take the place of rows that stand."""
     digests: bool = True
+    allowed_rejects: int | None = None
+    """Leave out rows that the destination refuses, at most so many; None: the first one fails the activity."""
 
 
 class LoadedBatches(Measured):
@@ -117,6 +126,8 @@ class LoadedBatches(Measured):
     repeated: int = 0
     """Batches whose ledger row stood already."""
     changed: Changed = Field(default_factory=dict)
+    rejected: int = 0
+    """Rows of the batches that were not loaded, as the ledger records it."""
 
 
 class CountInput(Model):
@@ -143,7 +154,18 @@ class FinishInput(Model):
     parallel: int = 2
     """DDL statements at once."""
     measured: bool = False
-    """Answer with `Measured`; workflows of an earlier release expect nothing."""
+    """Answer with `Finished`; workflows of an earlier release expect nothing."""
+    load: int | None = None
+    """The load whose rows become rejects where a constraint does not hold; None: such a constraint fails."""
+    max_rejects: int = 0
+    """Of the table, those before included."""
+
+
+class Finished(Measured):
+    """What the load holds once its constraints stand, where rows had to be moved out for one (else None)."""
+
+    loaded: Digest | None = None
+    rejected: int = 0
 
 
 class ValidateInput(Model):
@@ -166,6 +188,8 @@ class ValidateInput(Model):
     healed: list[HealedRows] = Field(default_factory=list)
     heals: bool = False
     """What differs is going to be loaded anew, so it need not be narrowed."""
+    rejected: int = 0
+    """Rows that were extracted and not loaded; `extracted` is without them."""
 
 
 class Difference(Model):

@@ -68,6 +68,11 @@ def job_workflow_id(job_id: str) -> str:
     return f"migration/{job_id}"
 
 
+def replay_workflow_id(job_id: str) -> str:
+    """Workflow id of the replay of a job's rejects."""
+    return f"replay/{job_id}"
+
+
 def table_workflow_id(job_id: str, table_id: str) -> str:
     """Workflow id of a table's child."""
     return f"migration/{job_id}/{table_id}"

@@ -66,6 +66,7 @@ class JobReport:
             message=table.message,
             proved=table.proved,
             evidence=table.evidence,
+            rejected=table.rejected,
         )
 
     def close_window(self, answer: WindowAnswer | None) -> None:
@@ -106,6 +107,7 @@ class JobReport:
                 "proved": result.proved,
                 "evidence": result.evidence,
                 "eta_seconds": None,
+                "rejected": result.rejected,
             }
         )
 
@@ -165,6 +167,7 @@ class JobReport:
             certificate=self.certificate,
             limits=self.limits,
             waiting_until=self.waiting_until,
+            rejected=sum(table.rejected for table in tables),
         )
 
     def failures(self) -> str:

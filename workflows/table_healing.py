@@ -118,22 +118,22 @@ def verdict(state: TableRun, difference: str) -> str:
     return f"{difference}; healed {state.healing.rounds} times, and it differs again: does somebody write there?"
 
 
-def heal(state: TableRun) -> None:
-    """After a proof that failed: what differs is loaded anew, by key or as a whole."""
+def heal(state: TableRun) -> bool:
+    """After a proof that failed: what differs is loaded anew by key, or else (True) the whole table is."""
     healing = state.healing
     healing.rounds += 1
     if _comparable(state):
         _set_aside(state)
         healing.stale, healing.cause = True, "difference"
         state.counted_rows, state.source_read = None, False
-        return
+        return False
     healing.empties = True
-    forget(state)
+    return True
 
 
 def _comparable(state: TableRun) -> bool:
     alone = state.load is not None and state.load.rows_before == 0
-    return state.entry.keyed and not state.entry.incremental and alone
+    return state.entry.keyed and not state.entry.incremental and alone and not state.rejected
 
 
 def _set_aside(state: TableRun) -> None:

@@ -238,7 +238,8 @@ class TableMigration:
         proof = await self._steps.validate(given)
         proved = {"evidence": proof.evidence, "proved": proof.proved}
         if proof.failed and given.heals:
-            table_healing.heal(self.state)
+            if table_healing.heal(self.state):
+                self._forget()
             return None
         if proof.failed:
             found = table_healing.verdict(self.state, proof.message)
@@ -254,11 +255,12 @@ class TableMigration:
             table_healing.keep(state)
         else:
             state.snapshot = state.newer_snapshot
-            table_healing.forget(state)
+            self._forget()
         self._left_over = []
 
     def _forget(self) -> None:
         table_healing.forget(self.state)
+        self._steps.forget_rejects()
         self._left_over = []
 
     def _check_snapshot(self) -> None:

@@ -34,14 +34,32 @@ def estimate(state: TableRun, stage: str, now: datetime) -> TableProgress:
         message="" if state.source_read else state.pressure.in_words(),
         timings=state.timings,
         wall_seconds=elapsed,
+        rejected=state.rejected,
+    )
+
+
+def result_of(state: TableRun, status: TableStatus, message: str, now: datetime) -> TableResult:
+    """How the table's child ends."""
+    return TableResult(
+        table_id=state.entry.table_id,
+        status=status,
+        rows=state.extracted.rows,
+        bytes=state.bytes_done,
+        batches=state.batches_done,
+        message=message,
+        copies=state.copy_number,
+        snapshot_epoch=state.snapshot.epoch if state.snapshot else None,
+        finished_at=now,
+        rejected=state.rejected,
     )
 
 
 def describe(progress: TableProgress) -> str:
     """Markdown for Temporal's UI."""
     done = f"{progress.batches_done} of {progress.batches} batches, {progress.rows:,} rows"
+    rejected = f", {progress.rejected:,} rejected" if progress.rejected else ""
     slower = f"\n\n{progress.message}" if progress.message else ""
-    return f"**{progress.name}**: {progress.stage}. {done}, {progress.rows_per_second:,.0f} rows/s{slower}"
+    return f"**{progress.name}**: {progress.stage}. {done}{rejected}, {progress.rows_per_second:,.0f} rows/s{slower}"
 
 
 def named(span: BatchSpan) -> str:
@@ -69,19 +87,5 @@ def proof_input(state: TableRun, now: datetime) -> ValidateInput:
         bounds=state.bounds,
         healed=state.healing.done,
         heals=table_healing.heals(state),
-    )
-
-
-def result_of(state: TableRun, status: TableStatus, message: str, now: datetime) -> TableResult:
-    """How the table ended."""
-    return TableResult(
-        table_id=state.entry.table_id,
-        status=status,
-        rows=state.extracted.rows,
-        bytes=state.bytes_done,
-        batches=state.batches_done,
-        message=message,
-        copies=state.copy_number,
-        snapshot_epoch=state.snapshot.epoch if state.snapshot else None,
-        finished_at=now,
+        rejected=state.rejected,
     )

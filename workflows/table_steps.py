@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -22,7 +22,9 @@ with workflow.unsafe.imports_passed_through():
         Compared,
         CountInput,
         ExtractInput,
+        Finished,
         FinishInput,
+        LoadedBatches,
         LoadInput,
         LoadStart,
         Measured,
@@ -34,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from core.time_spent import add_activity
     from workflows import incremental_pass, table_healing
     from workflows.activity_options import work
+    from workflows.reject_budget import Answer, Given, RejectBudget
     from workflows.stage_gate import StageGate
     from workflows.table_report import named
 
@@ -47,6 +50,7 @@ class TableSteps:
     def __init__(self, state: TableRun, gate: StageGate) -> None:
         self._state = state
         self._gate = gate
+        self._rejects = RejectBudget(state)
 
     async def begin_load(self) -> None:
         """The generation of the table's contents."""
@@ -92,8 +96,13 @@ class TableSteps:
             digests=self._state.options.validation == "checksum",
         )
         options = self._work("transform", f"transform {named(span)} of {self._state.entry.name}")
-        return await self._perform(
-            "transform", lambda: workflow.start_activity_method(TransformActivities.transform_batches, given, **options)
+        return await self._sparing(
+            given,
+            lambda asked: self._perform(
+                "transform",
+                lambda: workflow.start_activity_method(TransformActivities.transform_batches, asked, **options),
+            ),
+            self._rejects.reserve,
         )
 
     async def load(self, span: BatchSpan, staged: StagedBatches) -> None:
@@ -107,15 +116,26 @@ class TableSteps:
             digests=self._state.options.validation == "checksum",
         )
         options = self._work("load", f"load {named(span)} of {self._state.entry.name} ({rows} rows)")
-        loaded = await self._perform(
-            "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, given, **options)
+        await self._sparing(
+            given,
+            lambda asked: self._perform(
+                "load", lambda: workflow.start_activity_method(LoadActivities.load_batches, asked, **options)
+            ),
+            lambda loaded: self._take_in(span, staged, loaded),
         )
+
+    def _take_in(self, span: BatchSpan, staged: StagedBatches, loaded: LoadedBatches) -> None:
+        self._rejects.settle(staged, loaded.rejected)
         self._note_pace("load", loaded.seconds, span)
         self._state.extracted += loaded.digest
         self._state.changed = add_changed(self._state.changed, loaded.changed)
         self._state.bytes_done += loaded.bytes
         self._state.batches_done += span.count
         self._state.unfinished.remove(span)
+
+    def forget_rejects(self) -> None:
+        """All rows are read anew."""
+        self._rejects.begin_again()
 
     async def count_source(self) -> None:
         """The source's own count."""
@@ -129,11 +149,18 @@ class TableSteps:
 
     async def build_keys(self) -> None:
         """Keys, indexes, checks, comments, sequences."""
-        given = FinishInput(route=self._state.entry.route, measured=True)
+        given = FinishInput(
+            route=self._state.entry.route,
+            measured=True,
+            load=None if self._state.healing.stale else self._load_number,
+            max_rejects=self._state.options.max_rejects,
+        )
         options = self._work("load", f"keys and indexes of {self._state.entry.name}")
-        await self._perform(
+        finished = await self._perform(
             "finish", lambda: workflow.start_activity_method(DdlActivities.finish_table, given, **options)
         )
+        if isinstance(finished, Finished) and finished.loaded is not None:
+            self._state.extracted, self._state.rejected = finished.loaded, finished.rejected
 
     async def compare(self) -> Compared:
         """Which rows differ on both sides."""
@@ -149,6 +176,17 @@ class TableSteps:
         return await self._perform(
             "validate", lambda: workflow.start_activity_method(ValidateActivities.validate_table, given, **options)
         )
+
+    async def _sparing(
+        self, given: Given, perform: Callable[[Given], Awaitable[Answer]], take: Callable[[Answer], None]
+    ) -> Answer:
+        """Without the rows that do not fit, as far as the job allows that; rows that take the place of others all fit,
+        or the table is copied anew."""
+        if self._state.healing.stale:
+            result = await perform(given)
+            take(result)
+            return result
+        return await self._rejects.spend(given, perform, take)
 
     def _note_pace(self, stage: str, seconds: float, span: BatchSpan) -> None:
         self._state.seconds_per_batch[stage] = seconds / span.count

@@ -14,7 +14,7 @@ from activities.resources.routes import Routes
 from activities.resources.row_changes import RowChanges
 from connectors.base import AttributesRows, ProvesRows, ReadsRows, RowReader, capability
 from core.documents import DocumentStore
-from core.errors import SnapshotGone
+from core.errors import DataRejected, SnapshotGone
 from core.route import TableRoute
 from core.stage_models import Difference, ValidateInput
 
@@ -69,7 +69,7 @@ class DifferenceSearch:
         for batch in batches[:MOST_BATCHES]:
             found = await attribution.batch_hashes(route.destination_table, method, load, batch.number)
             source = _SourceRows()
-            if batch.number is not None:
+            if batch.number is not None and batch.number < route.plan.batches:  # not a replay of rejects
                 source = await self._read_source(route, given, batch.number, found)
             surplus = _surplus(found, source.hashes)
             counts = batch.expected.rows, batch.found.rows
@@ -116,7 +116,7 @@ class DifferenceSearch:
         )
         return Difference(
             batch=number,
-            range="rows that no batch wrote" if number is None else str(route.plan.range_of(number)),
+            range=_range(route, number),
             expected_rows=rows[0],
             found_rows=rows[1],
             examples=reference,
@@ -141,6 +141,8 @@ class DifferenceSearch:
                     return _SourceRows(hashes, sum(absent.values()), examples, moment)
             except SnapshotGone:
                 continue
+            except DataRejected:  # rows that the transformations refuse: they are rejects
+                break
         return _SourceRows()
 
     async def _hashes(self, route: TableRoute, given: ValidateInput, session: RowReader, number: int) -> dict[int, int]:
@@ -156,6 +158,12 @@ class DifferenceSearch:
         if route.path == "native":
             return await session.example_rows(selection, rows, self._routes.source_proof(route), hashes)
         return await self._row_changes.examples(route, session, selection, rows, hashes)
+
+
+def _range(route: TableRoute, number: int | None) -> str:
+    if number is None:
+        return "rows that no batch wrote"
+    return str(route.plan.range_of(number)) if number < route.plan.batches else "rejects that were replayed"
 
 
 def _surplus(some: Mapping[int, int], others: Mapping[int, int]) -> list[int]:

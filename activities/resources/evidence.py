@@ -10,11 +10,21 @@ from typing import Any
 from activities.resources.routes import Routes
 from connectors.contract import LedgerRow
 from core.changed_values import Changed
-from core.documents import DocumentStore, evidence_document, not_carried_document, run_folder
+from core.documents import (
+    DocumentStore,
+    certificate_document,
+    evidence_document,
+    not_carried_document,
+    proof_document,
+    run_folder,
+)
 from core.healing import DifferingRows
 from core.job_spec import JobSpec
 from core.limit_words import beyond, change
 from core.models import CertificateInput
+from core.progress import JobProgress
+from core.rejects import TableRejects
+from core.replay import ReplayClose
 from core.route import TableRoute
 from core.schema import Digest, NotCarried
 from core.stage_models import Difference, ValidateInput
@@ -54,11 +64,12 @@ class Evidence:
             "rowsBefore": given.begun.rows_before,
             "copies": given.copies,
             "rows": {
-                "extracted": given.extracted.rows,
+                "extracted": given.extracted.rows + given.rejected,
+                "loaded": given.extracted.rows,
                 "countedAtSource": given.counted_rows,
                 "inLedger": sum(row.digest.rows for row in ledger),
                 "atDestination": found.rows if found else None,
-                "rejected": 0,
+                "rejected": given.rejected,
             },
             "digests": {
                 "source": given.extracted.total if given.mode == "checksum" else None,
@@ -81,6 +92,10 @@ class Evidence:
             "seconds": {part: round(seconds, 6) for part, seconds in given.timings.items()},
             "wallSeconds": round(given.wall_seconds, 3),
         }
+        if given.rejected:
+            self._documents.write(
+                proof_document(route.job_id, route.run, route.table_id), given.model_dump_json(by_alias=True, indent=1)
+            )
         return self._documents.write_json(evidence_document(route.job_id, route.run, route.table_id), evidence)
 
     def _describe_pass(self, route: TableRoute, bounds: str | None) -> dict[str, Any] | None:
@@ -89,6 +104,10 @@ class Evidence:
             return None
         told = {"column": route.incremental.column, "overlap": route.incremental.overlap}
         return {**told, "pass": route.incremental.number, "bounds": bounds}
+
+    def kept_rejects(self, route: TableRoute) -> int:
+        """How many rows are kept as rejects of a table."""
+        return TableRejects(self._documents, route.job_id, route.run, route.table_id).count()
 
     def write_not_carried(self, job_id: str, run: int, items: Sequence[NotCarried]) -> None:
         """Keeps what the run leaves behind, for the certificate; a source may have thousands of views."""
@@ -120,11 +139,38 @@ class Evidence:
             "moments": len({json.dumps(table.get("moment")) for table in tables}),
             "sessionSettings": settings,
             "rows": sum(result.rows for result in given.results),
+            "rejected": sum(result.rejected for result in given.results),
             "tables": tables,
             "notCarried": json.loads(self._documents.read(not_carried_document(given.job_id, given.run))),
         }
-        reference = f"{run_folder(given.job_id, given.run)}/certificate.json"
+        reference = certificate_document(given.job_id, given.run)
         return self._documents.write_json(reference, certificate), proved
+
+    def amend_certificate(self, given: ReplayClose, progress: JobProgress) -> bool:
+        """The run's certificate after a replay, with the tables' new evidence; the one before it is kept beside it.
+        Whether every table is proved. Idempotent."""
+        reference, finished = certificate_document(given.job_id, given.run), given.finished_at.isoformat()
+        before = self._documents.read(reference)
+        certificate = json.loads(before)
+        replays = certificate.get("replays", [])
+        if not replays or replays[-1]["finishedAt"] != finished:
+            former = f"{run_folder(given.job_id, given.run)}/certificate-{len(replays)}.json"
+            replays.append({"finishedAt": finished, "before": self._documents.write(former, before)})
+        evidence = {result.table_id: result.evidence for result in given.tables if result.evidence}
+        tables = [
+            json.loads(self._documents.read(evidence[table["tableId"]])) if table["tableId"] in evidence else table
+            for table in certificate["tables"]
+        ]
+        proved = bool(tables) and all(table["proved"] for table in tables)
+        certificate |= {
+            "verdict": "PROVED" if proved else "NOT PROVED",
+            "rows": progress.rows,
+            "rejected": progress.rejected,
+            "tables": tables,
+            "replays": replays,
+        }
+        self._documents.write_json(reference, certificate)
+        return proved
 
 
 def _batches(ledger: list[LedgerRow]) -> list[dict[str, Any]]:
@@ -133,6 +179,7 @@ def _batches(ledger: list[LedgerRow]) -> list[dict[str, Any]]:
             "number": row.number,
             "rows": row.digest.rows,
             "digest": row.digest.total,
+            "rejected": row.rejected,
             "loadedAt": row.loaded_at.isoformat(),
         }
         for row in ledger

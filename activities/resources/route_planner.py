@@ -155,6 +155,8 @@ class RoutePlanner:
             )
         if self._destination_can.key_during_load and _has_unique_key(table.existing or table.source):
             warnings.append("keys exist while rows are loaded: a row that breaks one refuses its batch")
+        if self._job.options.max_rejects and not self._destination_can.isolates_rejects:
+            warnings.append("the destination cannot say which rows it refuses: one that it does parks its table")
         if self._destination_can.single_process_writer:
             warnings.append("one process at a time writes the destination: serve load and validate by one worker")
         if not self._destination_can.enforces_keys and _keys(table.source):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from connectors.arrow_text import text_schema
-from connectors.base import Connector, CreatesTables, ProvesRows, ReadsRows, WritesRows, capability
+from connectors.base import Connector, CreatesTables, IsolatesRejects, ProvesRows, ReadsRows, WritesRows, capability
 from connectors.canonical import digest_batch
 from connectors.conformance.harness import Harness
 from connectors.conformance.matrix import SAMPLES
@@ -23,8 +23,10 @@ from connectors.contract import (
     LoadGeneration,
     LoadRef,
     LoadTarget,
+    RefusedRow,
     Selection,
     WatermarkRange,
+    WholeBatch,
     WrittenColumn,
 )
 from core.ranges import RangePlan, WholeTable
@@ -203,6 +205,29 @@ class Destination:
         return await self.writer.load_arrow(
             self.target, entry, parts or one_by_one([self.batch(rows)] if rows else []), lambda moved: None
         )
+
+    async def load_isolating(
+        self, rows: Sequence[Row], *, load: int, keeping: type[Exception] | None = None
+    ) -> tuple[Loaded, list[RefusedRow]]:
+        """Loads one batch without the rows that are refused, and those. `keeping`: what keeping them raises."""
+        kept: list[RefusedRow] = []
+
+        async def keep(refused: Sequence[RefusedRow], digest: Digest | None) -> Digest:
+            if keeping is not None:
+                raise keeping
+            kept.extend(refused)
+            return digest or self.digest([tuple(row.values.values()) for row in refused])
+
+        loaded = await capability(self.connector, IsolatesRejects).load_isolating(
+            self.target,
+            self.entry(load, 0, self.digest(rows)),
+            WholeBatch(arrow=pa.Table.from_batches([self.batch(rows)])),
+            self.method,
+            keep,
+            most=len(rows),
+            digests=True,
+        )
+        return loaded, kept
 
     async def empty(self) -> int:
         """Begins a load of another run that replaces all rows; returns its number."""

@@ -124,6 +124,47 @@ class LoadsOnce:
         assert harness.count(name) == 0
         assert not await destination.writer.ledger_rows(destination.load_ref(load))
 
+    @needs("writes", "isolates_rejects")
+    async def test_rejects(self, harness: Harness) -> None:
+        """Rows that are refused are told from the others, which are loaded with a ledger row that counts both."""
+        name = harness.new_name()
+        columns = [
+            harness.column("id", "int64", nullable=False),
+            harness.column("name", "varchar_4000", nullable=False),
+        ]
+        harness.create_table(name, columns)
+        destination = await Destination.existing(harness, name, [ID, NAME])
+        load = (await destination.begin()).load
+        rows: list[Row] = [(str(n), None if n in (3, 40) else f"row {n}") for n in range(50)]
+        refused = [rows[3], rows[40]]
+        loaded, kept = await destination.load_isolating(rows, load=load)
+        assert [(row.position, tuple(row.values.values())) for row in kept] == [(3, rows[3]), (40, rows[40])]
+        assert all(row.error.message for row in kept)
+        others = destination.digest([row for row in rows if row not in refused])
+        assert (loaded.digest, loaded.rejected, loaded.repeated) == (others, 2, False)
+        assert harness.count(name) == 48
+        recorded = await destination.writer.ledger_rows(destination.load_ref(load))
+        assert [(row.digest, row.rejected) for row in recorded] == [(others, 2)]
+        again, _ = await destination.load_isolating(rows, load=load)
+        assert (again.digest, again.rejected, again.repeated) == (others, 2, True)
+        assert harness.count(name) == 48
+
+    @needs("writes", "isolates_rejects")
+    async def test_too_many_rejects(self, harness: Harness) -> None:
+        """Where the refused rows may not be kept, nothing is loaded."""
+        name = harness.new_name()
+        columns = [
+            harness.column("id", "int64", nullable=False),
+            harness.column("name", "varchar_4000", nullable=False),
+        ]
+        harness.create_table(name, columns)
+        destination = await Destination.existing(harness, name, [ID, NAME])
+        load = (await destination.begin()).load
+        with pytest.raises(_BrokenOff):
+            await destination.load_isolating(ROWS, load=load, keeping=_BrokenOff)
+        assert harness.count(name) == 0
+        assert not await destination.writer.ledger_rows(destination.load_ref(load))
+
     @needs("writes")
     async def test_same_token(self, harness: Harness) -> None:
         """The same token gets the same load, and nothing is taken away."""

@@ -32,6 +32,7 @@ class DuckdbDialect(SqlDialect):
         reads=True,
         watermarks=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         single_process_writer=True,
         ignores_case="all",

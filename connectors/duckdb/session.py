@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -93,6 +93,8 @@ def _connect(path: str, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 class DuckdbSession(SqlSession):
     """One connection of DuckDB and the thread that uses it."""
+
+    has_savepoints: ClassVar[bool] = False
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
         self._connection = connection

@@ -46,6 +46,7 @@ class MysqlDialect(SqlDialect):
         reads=True,
         watermarks=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         native_formats=[CSV_INTERCHANGE],
         key_during_load=True,

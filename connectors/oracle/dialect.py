@@ -22,6 +22,7 @@ class OracleDialect(SqlDialect):
         reads=True,
         watermarks=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         exports_snapshot=True,
         load_modes=["append", "replace"],

@@ -13,8 +13,10 @@ from connectors.base import (
     Connector,
     CreatesTables,
     ExportsSnapshot,
+    IsolatesRejects,
     KeepsNativeText,
     ListsObjects,
+    MovesViolations,
     ProvesRows,
     ReadsRows,
     ReplacesRows,
@@ -26,6 +28,8 @@ from connectors.contract import (
     CSV_INTERCHANGE,
     BatchDifference,
     DigestMethod,
+    KeepMoved,
+    KeepRefused,
     LedgerEntry,
     LedgerRow,
     LoadBeginning,
@@ -36,12 +40,14 @@ from connectors.contract import (
     Progress,
     Selection,
     ServerInfo,
+    WholeBatch,
 )
-from connectors.postgres import arrivals, catalog, conversions, create, ddl, hashing, objects, ranges
+from connectors.postgres import arrivals, catalog, conversions, create, ddl, hashing, objects, ranges, refused_rows
 from connectors.postgres.catalog import DIALECT
 from connectors.postgres.copying import NATIVE_FORMAT
 from connectors.postgres.errors import translated
 from connectors.postgres.foreign_ddl import foreign_table_ddl
+from connectors.postgres.isolation import PostgresIsolation
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.own_rows import own_rows
@@ -49,6 +55,7 @@ from connectors.postgres.proof import PostgresProof
 from connectors.postgres.reader import check_query, open_reader
 from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session, scan
 from connectors.postgres.snapshot import open_keeper
+from connectors.postgres.violations import PostgresViolations
 from connectors.postgres.writer import PostgresWriter
 from core.errors import InvalidConfiguration
 from core.ranges import RangePlan, WholeTable
@@ -77,6 +84,8 @@ class Postgres(
     ExportsSnapshot,
     CreatesTables,
     WritesRows,
+    IsolatesRejects,
+    MovesViolations,
     KeepsNativeText,
     ProvesRows,
     AttributesRows,
@@ -90,6 +99,7 @@ class Postgres(
         reads=True,
         watermarks=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         upserts=True,
         exports_snapshot=True,
@@ -242,6 +252,43 @@ class Postgres(
         """See ReplacesRows."""
         async with self._session() as connection:
             return await PostgresWriter(connection, self._ledger).correct_ledger(target, entry)
+
+    async def load_isolating(
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        batch: WholeBatch,
+        proof: DigestMethod,
+        keep: KeepRefused,
+        *,
+        most: int,
+        digests: bool,
+    ) -> Loaded:
+        """See IsolatesRejects."""
+        async with self._session() as connection:
+            isolation = PostgresIsolation(connection, self._ledger)
+            return await isolation.load(target, entry, batch, proof, keep, most=most, digests=digests)
+
+    async def digest_text(self, target: LoadTarget, rows: pa.Table, proof: DigestMethod) -> Digest:
+        """See IsolatesRejects."""
+        async with self._session() as connection:
+            with translated(f"computing the digest of rows for {target.table}"):
+                return await refused_rows.digest_text(connection, target, rows, proof)
+
+    async def move_out(
+        self,
+        statement: Statement,
+        target: LoadTarget,
+        load: LoadRef,
+        proof: DigestMethod,
+        keep: KeepMoved,
+        *,
+        most: int,
+    ) -> int:
+        """See MovesViolations."""
+        async with self._session() as connection:
+            violations = PostgresViolations(connection, self._ledger)
+            return await violations.move_out(statement, target, load, proof, keep, most=most)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """See WritesRows."""

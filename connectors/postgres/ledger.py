@@ -35,6 +35,7 @@ class Ledger:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_key("ledger", str(self.name)))
                 if await connection.fetchval("SELECT to_regclass($1)", self.sql) is not None:
+                    await self._complete(connection)
                     return
                 schema = identifier(self.name.schema_name)
                 # CREATE SCHEMA IF NOT EXISTS asks for a privilege even where the schema exists.
@@ -45,9 +46,17 @@ class Ledger:
                     "job_id text NOT NULL, table_id text NOT NULL, load bigint NOT NULL, number bigint NOT NULL, "
                     "rows bigint NOT NULL, digest numeric(20) NOT NULL, run bigint, token text, emptied boolean, "
                     "transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id(), "
-                    "loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(), "
+                    "loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(), rejected bigint NOT NULL DEFAULT 0, "
                     "PRIMARY KEY (job_id, table_id, load, number))"
                 )
+
+    async def _complete(self, connection: asyncpg.Connection[Any]) -> None:
+        """A ledger of an earlier release knows of no rejects."""
+        known = await connection.fetchval(
+            "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'rejected'", self.sql
+        )
+        if not known:
+            await connection.execute(f"ALTER TABLE {self.sql} ADD COLUMN rejected bigint NOT NULL DEFAULT 0")
 
     async def begin_load(
         self, connection: asyncpg.Connection[Any], begin: LoadBeginning, target: LoadTarget, *, replace: bool
@@ -106,14 +115,15 @@ class Ledger:
         if newest is not None and newest > entry.load:
             raise Defect(f"batch {entry.number} belongs to load {entry.load}, but load {newest} has begun")
         written = await connection.fetchval(
-            f"INSERT INTO {self.sql} (job_id, table_id, load, number, rows, digest) "
-            "VALUES ($1, $2, $3, $4, $5, $6::text::numeric) ON CONFLICT DO NOTHING RETURNING 1",
+            f"INSERT INTO {self.sql} (job_id, table_id, load, number, rows, digest, rejected) "
+            "VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7) ON CONFLICT DO NOTHING RETURNING 1",
             entry.job_id,
             entry.table_id,
             entry.load,
             entry.number,
             entry.digest.rows,
             entry.digest.total,
+            entry.rejected,
         )
         if written:
             return None
@@ -128,31 +138,59 @@ class Ledger:
             raise Defect(f"the ledger neither takes nor holds batch {entry.number}")
         return Digest(rows=recorded["rows"], total=str(int(recorded["digest"])))
 
-    async def amend(self, connection: asyncpg.Connection[Any], entry: LedgerEntry) -> None:
-        """Inside the transaction that claimed the batch: what it is recorded with."""
+    async def rejected(self, connection: asyncpg.Connection[Any], entry: LedgerEntry) -> int:
+        """How many rows of a recorded batch were not loaded."""
+        found: int = await connection.fetchval(
+            f"SELECT rejected FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number = $4",
+            entry.job_id,
+            entry.table_id,
+            entry.load,
+            entry.number,
+        )
+        return found
+
+    async def correct(
+        self, connection: asyncpg.Connection[Any], entry: LedgerEntry, loaded: Digest, rejected: int
+    ) -> None:
+        """Inside a transaction: what a batch that is recorded holds in truth."""
         await connection.execute(
-            f"UPDATE {self.sql} SET rows = $5, digest = $6::text::numeric "
+            f"UPDATE {self.sql} SET rows = $5, digest = $6::text::numeric, rejected = $7 "
             "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number = $4",
             entry.job_id,
             entry.table_id,
             entry.load,
             entry.number,
-            entry.digest.rows,
-            entry.digest.total,
+            loaded.rows,
+            loaded.total,
+            rejected,
+        )
+
+    async def take_out(self, connection: asyncpg.Connection[Any], load: LoadRef, number: int, moved: Digest) -> None:
+        """Inside a transaction: rows of a batch that is recorded become rejects."""
+        await connection.execute(
+            f"UPDATE {self.sql} SET rows = rows - $5, rejected = rejected + $5, "
+            "digest = mod(digest - $6::text::numeric + 18446744073709551616, 18446744073709551616) "
+            "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number = $4",
+            load.job_id,
+            load.table_id,
+            load.load,
+            number,
+            moved.rows,
+            moved.total,
         )
 
     async def rows(self, connection: asyncpg.Connection[Any], load: LoadRef) -> list[LedgerRow]:
         """The batches of one load, by number."""
         found = await connection.fetch(
-            f"SELECT number, rows, digest, loaded_at FROM {self.sql} "
+            f"SELECT number, rows, digest, loaded_at, rejected FROM {self.sql} "
             "WHERE job_id = $1 AND table_id = $2 AND load = $3 AND number >= 0 ORDER BY number",
             load.job_id,
             load.table_id,
             load.load,
         )
         return [
-            LedgerRow(number, Digest(rows=rows, total=str(int(digest))), loaded_at)
-            for number, rows, digest, loaded_at in found
+            LedgerRow(number, Digest(rows=rows, total=str(int(digest))), loaded_at, rejected)
+            for number, rows, digest, loaded_at, rejected in found
         ]
 
     async def _clear_or_count(self, connection: asyncpg.Connection[Any], table: TableName, replace: bool) -> int:

@@ -61,19 +61,23 @@ class PostgresWriter:
             async with self._connection.transaction():
                 recorded = await self._ledger.claim(self._connection, entry)
                 if recorded is not None:
-                    return Loaded(digest=recorded, repeated=True)
+                    rejected = await self._ledger.rejected(self._connection, entry)
+                    return Loaded(digest=recorded, repeated=True, rejected=rejected)
                 entry = await self._make_room(target, entry)
-                if target.upsert_keys:
-                    written = await self._upsert(target, parts, spoken, null)
-                else:
-                    written = await self._copy(target.table, target, parts, spoken, null)
+                written = await self.write(target, parts, spoken, null)
                 if written != expected:
                     raise DataMismatch(
                         f"batch {entry.number} of {target.table}: {expected} rows were extracted, "
                         f"the destination took {written}",
                         remedy="A trigger or rule of the destination table drops or adds rows: disable it, then retry",
                     )
-        return Loaded(digest=entry.digest, repeated=False)
+        return Loaded(digest=entry.digest, repeated=False, rejected=entry.rejected)
+
+    async def write(self, target: LoadTarget, parts: AsyncIterator[bytes], spoken: Format, null: str | None) -> int:
+        """Inside a transaction: COPY or upsert of rows in one of COPY's formats; how many were written."""
+        if target.upsert_keys:
+            return await self._upsert(target, parts, spoken, null)
+        return await self._copy(target.table, target, parts, spoken, null)
 
     async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
         """See ReplacesRows."""
@@ -92,7 +96,7 @@ class PostgresWriter:
         removed = await digest_rows(self._connection, target.removal_proof, rows) if target.removal_proof else Digest()
         deleted = int((await self._connection.execute(f"DELETE {rows}")).rsplit(" ", 1)[1])
         corrected = replace(entry, digest=entry.digest - Digest(rows=deleted, total=removed.total))
-        await self._ledger.amend(self._connection, corrected)
+        await self._ledger.correct(self._connection, entry, corrected.digest, entry.rejected)
         return corrected
 
     async def _copy(
@@ -136,6 +140,7 @@ class PostgresWriter:
                 remedy="The destination's key must be unique at the source too: remove the duplicates, then retry",
                 code="21000",
             ) from error
+        await self._connection.execute(f"DROP TABLE pg_temp.{INCOMING}")
         return int(status.rsplit(" ", 1)[1])
 
     async def _updatable(self, target: LoadTarget) -> list[str]:

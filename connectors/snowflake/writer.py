@@ -53,7 +53,9 @@ class SnowflakeWriter(SqlWriter):
         with doing(f"loading batch {entry.number} into {target.table}"):
             recorded = await self._ledger.recorded(self._snowflake, entry)
             if recorded is not None:
-                return Loaded(digest=recorded, repeated=True)
+                return Loaded(
+                    digest=recorded, repeated=True, rejected=await self._ledger.rejected(self._snowflake, entry)
+                )
             with tempfile.TemporaryDirectory(prefix="sterna-snowflake-") as folder:
                 file = Path(folder) / f"{entry.number}.parquet"
                 rows = await self._spool(target, parts, file, progress)
@@ -121,7 +123,7 @@ class SnowflakeWriter(SqlWriter):
         recorded = await self._ledger.claim(session, entry)
         if recorded is not None:
             await session.rollback()
-            return Loaded(digest=recorded, repeated=True)
+            return Loaded(digest=recorded, repeated=True, rejected=await self._ledger.rejected(self._snowflake, entry))
         if rows and not taken:
             # The ledger, which is held, does not have the batch: Snowflake remembers a file whose load was undone
             taken = await self._copy(target, staged, again=True)
@@ -132,7 +134,7 @@ class SnowflakeWriter(SqlWriter):
         await session.commit()
         if await self._ledger.recorded(session, entry) is None:
             raise Contended("another attempt at the batch has aborted this one's transaction as it was to commit")
-        return Loaded(digest=entry.digest, repeated=False)
+        return Loaded(digest=entry.digest, repeated=False, rejected=entry.rejected)
 
     async def _copy(self, target: LoadTarget, staged: str, *, again: bool = False) -> int:
         """Rows that the table took: none where Snowflake remembers the file (FORCE is FALSE by default)."""

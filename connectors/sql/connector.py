@@ -11,6 +11,8 @@ from connectors.base import (
     Connector,
     CreatesTables,
     DigestMethod,
+    IsolatesRejects,
+    KeepRefused,
     LedgerEntry,
     LedgerRow,
     ListsObjects,
@@ -26,16 +28,19 @@ from connectors.base import (
     RowReader,
     Selection,
     ServerInfo,
+    WholeBatch,
     WritesRows,
 )
 from connectors.sql import create, ddl, query, ranges
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
+from connectors.sql.isolation import SqlIsolation
 from connectors.sql.ledger import SqlLedger
 from connectors.sql.proof import SqlProof
 from connectors.sql.reader import SqlReader
 from connectors.sql.session import SqlSession
 from connectors.sql.writer import SqlWriter
+from core.errors import InvalidConfiguration
 from core.ranges import RangePlan, WholeTable
 from core.schema import (
     Column,
@@ -52,7 +57,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ReplacesRows, ProvesRows, ListsObjects):
+class SqlConnector(
+    Connector, ReadsRows, CreatesTables, WritesRows, ReplacesRows, IsolatesRejects, ProvesRows, ListsObjects
+):
     """A subclass gives what is abstract here and sets `capabilities` to its dialect's; the contract of
     connectors/base.py is answered from that.
 
@@ -215,6 +222,27 @@ class SqlConnector(Connector, ReadsRows, CreatesTables, WritesRows, ReplacesRows
         """See ReplacesRows."""
         async with self.open_session("correcting the ledger") as session:
             return await self.writer(session).correct_ledger(target, entry)
+
+    async def load_isolating(
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        batch: WholeBatch,
+        proof: DigestMethod,
+        keep: KeepRefused,
+        *,
+        most: int,
+        digests: bool,
+    ) -> Loaded:
+        """See IsolatesRejects."""
+        if target.upsert_keys:
+            raise InvalidConfiguration(
+                f"rows that {target.table} refuses cannot be left out of an upsert in this database",
+                remedy="Mend the rows or the table, then retry",
+            )
+        async with self.open_session("loading") as session:
+            isolation = SqlIsolation(session, self.writer(session))
+            return await isolation.load(target, entry, batch, keep, most=most)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """See WritesRows."""

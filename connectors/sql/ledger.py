@@ -45,6 +45,16 @@ class SqlLedger:
                     await session.execute(self.definition())
                 except ObjectExists:
                     return
+                return
+            await self._complete(session)
+
+    async def _complete(self, session: SqlSession) -> None:
+        """A ledger of an earlier release knows of no rejects."""
+        name = self._name("rejected")
+        try:
+            await session.fetch(f"SELECT {name} FROM {self.sql} WHERE 1 = 0")
+        except (NotFound, InvalidConfiguration):
+            await session.execute(f"ALTER TABLE {self.sql} ADD {name} {self.dialect.ledger_types.integer}")
 
     def definition(self) -> str:
         """CREATE TABLE."""
@@ -60,7 +70,7 @@ class SqlLedger:
             "digest": short,
             "loaded_at": short,
         }
-        optional = {"run": types.integer, "token": token, "emptied": types.integer}
+        optional = {"run": types.integer, "token": token, "emptied": types.integer, "rejected": types.integer}
         optional |= {"replaced_rows": types.integer, "replaced_digest": short}
         columns = [f"{self._name(name)} {type_} NOT NULL" for name, type_ in required.items()]
         columns += [f"{self._name(name)} {type_}" for name, type_ in optional.items()]
@@ -122,6 +132,15 @@ class SqlLedger:
         await self.forget(session, entry)
         await self._insert(session, entry, {})
 
+    async def rejected(self, session: SqlSession, entry: LedgerEntry) -> int:
+        """How many rows of a recorded batch were not loaded."""
+        found = await self._select(
+            session,
+            ("rejected",),
+            {"job_id": entry.job_id, "table_id": entry.table_id, "load": entry.load, "number": entry.number},
+        )
+        return int(found[0][0] or 0) if found else 0
+
     async def forget(self, session: SqlSession, entry: LedgerEntry) -> None:
         """Deletes the entry's row."""
         wanted = {"job_id": entry.job_id, "table_id": entry.table_id, "load": entry.load, "number": entry.number}
@@ -131,13 +150,18 @@ class SqlLedger:
         """The batches of one load, by number."""
         found = await self._select(
             session,
-            ("number", "rows", "digest", "loaded_at"),
+            ("number", "rows", "digest", "loaded_at", "rejected"),
             {"job_id": load.job_id, "table_id": load.table_id, "load": load.load},
             f"{self._name('number')} > {BEGINNING}",
         )
         rows = [
-            LedgerRow(int(number), Digest(rows=int(rows), total=str(digest)), datetime.fromisoformat(str(loaded_at)))
-            for number, rows, digest, loaded_at in found
+            LedgerRow(
+                int(number),
+                Digest(rows=int(rows), total=str(digest)),
+                datetime.fromisoformat(str(loaded_at)),
+                int(rejected or 0),
+            )
+            for number, rows, digest, loaded_at, rejected in found
         ]
         return sorted(rows, key=lambda row: row.number)
 
@@ -230,6 +254,7 @@ class SqlLedger:
             "rows": entry.digest.rows,
             "digest": entry.digest.total,
             "loaded_at": datetime.now(UTC).isoformat(),
+            "rejected": entry.rejected,
             **beginning,
         }
         names = ", ".join(map(self._name, row))

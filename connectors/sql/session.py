@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.base import DigestMethod, LoadTarget
 from connectors.sql import query
@@ -32,6 +32,9 @@ class SqlSession(ABC):
     Sessions begin without a transaction; outside of one, each statement commits by itself. A session that is closed
     within a transaction rolls it back. A cancelled call ends its statement in the server before it returns.
     """
+
+    has_savepoints: ClassVar[bool] = True
+    """A statement that fails leaves the transaction as it is, and SAVEPOINT says where to go back to."""
 
     @abstractmethod
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:

@@ -53,14 +53,26 @@ class SqlWriter:
 
         return await self._load(target, entry, lambda into: self._session.copy_in(into, counted()))
 
+    async def claim(self, target: LoadTarget, entry: LedgerEntry) -> Loaded | None:
+        """Begins the transaction with the batch's ledger row in it; or says what the batch was recorded with."""
+        recorded = await self._claim(target, entry)
+        if recorded is None:
+            return None
+        rejected = await self._ledger.rejected(self._session, entry)
+        return Loaded(digest=recorded, repeated=True, rejected=rejected)
+
+    async def correct(self, entry: LedgerEntry, loaded: Digest, rejected: int) -> None:
+        """Inside the transaction: what the batch holds in truth."""
+        await self._ledger.amend(self._session, replace(entry, digest=loaded, rejected=rejected))
+
     async def _load(
         self, target: LoadTarget, entry: LedgerEntry, write: Callable[[LoadTarget], Awaitable[int]]
     ) -> Loaded:
         upsert = SqlUpsert(self._ledger.dialect, self._session, target) if target.upsert_keys else None
         with doing(f"loading batch {entry.number} into {target.table}"):
-            recorded = await self._claim(target, entry)
+            recorded = await self.claim(target, entry)
             if recorded is not None:
-                return Loaded(digest=recorded, repeated=True)
+                return recorded
             if upsert is not None:
                 await upsert.prepare()
             corrected = await self._make_room(target, entry)
@@ -74,7 +86,7 @@ class SqlWriter:
                 replaced = await upsert.apply(entry.digest.rows, digest_method(target))
                 await self._ledger.record_replaced(self._session, entry, replaced)
             await self._session.commit()
-        return Loaded(digest=corrected.digest, repeated=False)
+        return Loaded(digest=corrected.digest, repeated=False, rejected=entry.rejected)
 
     async def correct_ledger(self, target: LoadTarget, entry: LedgerEntry) -> Loaded:
         """See ReplacesRows."""

@@ -25,6 +25,7 @@ CAPABILITIES = Capabilities(
     reads=True,
     watermarks=True,
     writes=True,
+    isolates_rejects=True,
     creates_tables=True,
     load_modes=["append", "replace"],
     has_schemas=False,

@@ -20,6 +20,7 @@ class SqliteDialect(SqlDialect):
         reads=True,
         watermarks=True,
         writes=True,
+        isolates_rejects=True,
         creates_tables=True,
         loosely_typed=True,
         single_process_writer=True,

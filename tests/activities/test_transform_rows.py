@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.row_changes import ChangedRows
 from activities.resources.staging import LocalStaging
 from activities.transform import TransformActivities
@@ -41,9 +42,9 @@ async def test_rows_that_get_lost_or_doubled_in_a_transformation_are_noticed(row
     with staging.writing("1/0.arrow") as staged:
         staged.write_batch(THREE)
     wrong: Any = Changing(pa.record_batch({"a": ["x"] * rows}))
-    transform = TransformActivities(wrong, staging, wrong, wrong)
+    transform = TransformActivities(wrong, staging, wrong, wrong, RejectIsolation(wrong, wrong, wrong))
     batch = StagedBatch(number=0, staged="1/0.arrow", digest=Digest(rows=3), bytes=staged.bytes)
     with pytest.raises(Defect, match=f"3 rows went into the transformations of 1/0.transformed, {rows} came out"):
         await ActivityEnvironment().run(
-            transform.transform_batches, TransformInput(route="r", token="t", batches=[batch], digests=True)
+            transform.transform_batches, TransformInput(route="r", token="1", batches=[batch], digests=True)
         )

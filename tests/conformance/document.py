@@ -67,6 +67,7 @@ FLAGS: Mapping[str, str] = {
     "exports_snapshot": "keeps one moment for all readers (`consistency: snapshot`)",
     "upserts": "`loadMode: upsert`",
     "key_during_load": "unique keys exist while rows are loaded",
+    "isolates_rejects": "tells rows that it refuses from the others (`maxRejects`)",
     "single_process_writer": "one worker process writes at a time",
     "loosely_typed": "columns may hold values of other types, so each is judged",
 }

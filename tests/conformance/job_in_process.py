@@ -14,16 +14,20 @@ from temporalio.testing import ActivityEnvironment
 from activities.ddl import DdlActivities
 from activities.extract import ExtractActivities
 from activities.load import LoadActivities
+from activities.replay import ReplayActivities
 from activities.resources.connections import Connections
 from activities.resources.data_scan import DataScan
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
 from activities.resources.refused_values import RefusedValues
+from activities.resources.reject_isolation import RejectIsolation
+from activities.resources.reject_replay import RejectReplay
 from activities.resources.routes import Routes
 from activities.resources.row_changes import RowChanges
 from activities.resources.secrets import Secrets
 from activities.resources.staging import LocalStaging
 from activities.resources.survey import Survey, Surveyed
+from activities.resources.violations import Violations
 from activities.transform import TransformActivities
 from activities.transformations.chain import bind_chain
 from activities.validate import ValidateActivities
@@ -31,6 +35,8 @@ from connectors.conformance.harness import Harness
 from core.documents import DocumentStore
 from core.job_spec import JobSpec
 from core.models import RoutesInput
+from core.rejects import Reject, TableRejects
+from core.replay import Replayed, ReplayInput
 from core.route import TableRoute
 from core.schema import Digest
 from core.stage_models import (
@@ -101,13 +107,16 @@ class JobInProcess:
         assert surveyed.parked == []
         assert [route.refusals for route in surveyed.routes if route.refusals] == []
         references = [self._routes.write(route) for route in surveyed.routes]
-        ddl = DdlActivities(self._connections, self._routes)
+        ddl = DdlActivities(
+            self._connections, self._routes, Violations(self._connections, self._routes, self._documents)
+        )
         prepared = await self._activity.run(
             ddl.prepare_tables, RoutesInput(job_id=self._job_id, run=1, routes=references)
         )
         assert prepared.parked == {}
         outcomes = [
-            await self._move(route, reference) for route, reference in zip(surveyed.routes, references, strict=True)
+            await self._move(route, reference, job.options.max_rejects or None)
+            for route, reference in zip(surveyed.routes, references, strict=True)
         ]
         built = await self._activity.run(
             ddl.build_foreign_keys, RoutesInput(job_id=self._job_id, run=1, routes=references)
@@ -115,11 +124,24 @@ class JobInProcess:
         assert built.parked == {}
         return outcomes
 
-    async def _move(self, route: TableRoute, reference: str) -> Outcome:
+    async def replay(self, route: TableRoute, replay: int) -> Replayed:
+        """Loads the rejects of a table's first load again, by what the route says now."""
+        given = ReplayInput(route=self._routes.write(route), load=1, replay=replay, digests=True)
+        row_changes = RowChanges(self._routes)
+        replays = RejectReplay(self._connections, self._routes, row_changes, self._documents)
+        found: Replayed = await self._activity.run(ReplayActivities(self._routes, replays).replay_table, given)
+        return found
+
+    def rejects(self, route: TableRoute) -> list[Reject]:
+        """The table's rejects now."""
+        return list(TableRejects(self._documents, route.job_id, route.run, route.table_id).read())
+
+    async def _move(self, route: TableRoute, reference: str, allowed: int | None) -> Outcome:
         refused = RefusedValues(self._routes)
         extract = ExtractActivities(self._connections, self._routes, self._staging, refused)
-        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes), refused)
-        load = LoadActivities(self._connections, self._routes, self._staging, refused)
+        isolation = RejectIsolation(self._connections, self._routes, self._documents)
+        transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes), refused, isolation)
+        load = LoadActivities(self._connections, self._routes, self._staging, refused, isolation)
         begun = await self._activity.run(load.begin_load, LoadStart(route=reference, token="token"))
         staged = await self._activity.run(
             extract.extract_batches,
@@ -134,13 +156,24 @@ class JobInProcess:
         if route.path == "arrow":
             staged = await self._activity.run(
                 transform.transform_batches,
-                TransformInput(route=reference, token="token", batches=staged.batches, digests=True),
+                TransformInput(
+                    route=reference,
+                    token="token",
+                    batches=staged.batches,
+                    digests=True,
+                    allowed_rejects=allowed,
+                    load=begun.load,
+                ),
             )
         loaded = await self._activity.run(
-            load.load_batches, LoadInput(route=reference, load=begun.load, batches=staged.batches)
+            load.load_batches,
+            LoadInput(route=reference, load=begun.load, batches=staged.batches, allowed_rejects=allowed),
         )
         await self._activity.run(
-            DdlActivities(self._connections, self._routes).finish_table, FinishInput(route=reference)
+            DdlActivities(
+                self._connections, self._routes, Violations(self._connections, self._routes, self._documents)
+            ).finish_table,
+            FinishInput(route=reference),
         )
         differences = DifferenceSearch(self._connections, self._routes, RowChanges(self._routes), self._documents)
         evidence = Evidence(self._documents, self._routes)
@@ -149,13 +182,14 @@ class JobInProcess:
             validate.validate_table,
             ValidateInput(
                 route=reference,
-                extracted=sum((batch.digest for batch in staged.batches), Digest()),
+                extracted=loaded.digest if allowed else sum((batch.digest for batch in staged.batches), Digest()),
                 counted_rows=None,
                 begun=begun,
                 mode="checksum",
                 snapshot=None,
                 copies=1,
                 changed=loaded.changed,
+                rejected=loaded.rejected,
             ),
         )
         return Outcome(route, result, staged)

@@ -7,8 +7,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.failures import TypedFailures
+from activities.failures import TypedFailures, as_application_error
 from connectors.postgres.errors import translated
+from connectors.sql.session import DuplicateKey
 
 CANARY = "bob@secret.example"
 
@@ -48,3 +49,7 @@ async def test_no_value_of_a_row_reaches_the_failure_that_temporal_stores(error:
     )
     assert CANARY not in str(stored)
     assert type(error).__name__ in str(stored) or "users_email_key" in str(stored)
+
+
+def test_workflows_are_told_the_class_that_they_know_of_a_connectors_own_error() -> None:
+    assert as_application_error(DuplicateKey("the key is there already", code="1062")).type == "DataRejected"

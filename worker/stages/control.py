@@ -10,6 +10,7 @@ from activities.certificate import CertificateActivities
 from activities.maintenance import MaintenanceActivities
 from activities.plan import PlanActivities
 from activities.preflight import PreflightActivities
+from activities.replay import ReplayBooks
 from activities.resources.data_scan import DataScan
 from activities.resources.evidence import Evidence
 from activities.resources.reachability import Reachability
@@ -26,6 +27,7 @@ from core.job_start import JobStarter
 from worker.parts import Activity, Parts, Service
 from workflows.migration_job import MigrationJob
 from workflows.plan_job import PlanJob
+from workflows.replay_rejects import ReplayRejects
 from workflows.scheduled_start import ScheduledStart
 from workflows.table_migration import TableMigration
 
@@ -34,7 +36,7 @@ KEEPERS_AT_ONCE = 1000
 """A keeper is one idle session; it has a queue of its own so that it takes no other activity's slot."""
 KEEPER_THROTTLE = timedelta(milliseconds=50)
 """The keeper itself chooses how often it beats."""
-WORKFLOWS = (MigrationJob, TableMigration, PlanJob, ScheduledStart)
+WORKFLOWS = (MigrationJob, TableMigration, PlanJob, ScheduledStart, ReplayRejects)
 
 
 @asynccontextmanager
@@ -59,6 +61,7 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     preflight = PreflightActivities(store, reachability, survey, parts.routes, evidence)
     status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
     certificate = CertificateActivities(store, evidence, parts.connections)
+    replay = ReplayBooks(store, parts.documents, evidence)
     data_scan = DataScan(parts.connections, parts.routes, RowChanges(parts.routes))
     schedule = ScheduleActivities(
         store, parts.client, JobStarter(store, parts.client, parts.settings.task_queue_prefix)
@@ -75,4 +78,6 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         schedule.start_run,
         plan.plan_job,
         MaintenanceActivities().look_at_window,
+        replay.find_rejects,
+        replay.close_replay,
     ]

@@ -7,8 +7,13 @@ from contextlib import asynccontextmanager
 
 from activities.ddl import DdlActivities
 from activities.load import LoadActivities
+from activities.replay import ReplayActivities
 from activities.resources.refused_values import RefusedValues
+from activities.resources.reject_isolation import RejectIsolation
+from activities.resources.reject_replay import RejectReplay
+from activities.resources.row_changes import RowChanges
 from activities.resources.staging import LocalStaging
+from activities.resources.violations import Violations
 from worker.parts import Parts, Service
 
 
@@ -16,13 +21,26 @@ from worker.parts import Parts, Service
 async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `load`."""
     load = LoadActivities(
-        parts.connections, parts.routes, LocalStaging(parts.settings.staging), RefusedValues(parts.routes)
+        parts.connections,
+        parts.routes,
+        LocalStaging(parts.settings.staging),
+        RefusedValues(parts.routes),
+        RejectIsolation(parts.connections, parts.routes, parts.documents),
     )
-    ddl = DdlActivities(parts.connections, parts.routes)
+    ddl = DdlActivities(parts.connections, parts.routes, Violations(parts.connections, parts.routes, parts.documents))
+    row_changes = RowChanges(parts.routes)
+    replay = ReplayActivities(parts.routes, RejectReplay(parts.connections, parts.routes, row_changes, parts.documents))
     yield [
         Service(
             "load",
-            [load.begin_load, load.load_batches, ddl.prepare_tables, ddl.finish_table, ddl.build_foreign_keys],
+            [
+                load.begin_load,
+                load.load_batches,
+                ddl.prepare_tables,
+                ddl.finish_table,
+                ddl.build_foreign_keys,
+                replay.replay_table,
+            ],
             parts.settings.load_slots,
         )
     ]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from activities.resources.refused_values import RefusedValues
+from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.row_changes import RowChanges
 from activities.resources.staging import LocalStaging
 from activities.transform import TransformActivities
@@ -16,6 +17,10 @@ from worker.parts import Parts, Service
 async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `transform`."""
     transform = TransformActivities(
-        parts.routes, LocalStaging(parts.settings.staging), RowChanges(parts.routes), RefusedValues(parts.routes)
+        parts.routes,
+        LocalStaging(parts.settings.staging),
+        RowChanges(parts.routes),
+        RefusedValues(parts.routes),
+        RejectIsolation(parts.connections, parts.routes, parts.documents),
     )
     yield [Service("transform", [transform.transform_batches], parts.settings.transform_slots)]

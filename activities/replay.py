@@ -1,0 +1,96 @@
+"""Replay: rows that were refused are loaded again, after what kept them out was mended."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from activities.heartbeat import beating
+from core.documents import certificate_document, progress_document, proof_document
+from core.progress import JobProgress
+from core.rejects import TableRejects
+from core.replay import RejectedTable, ReplayClose, Replayed, ReplayInput, ReplayOutcome, ReplayPlan, ReplayRun
+from core.stage_models import ValidateInput
+
+if TYPE_CHECKING:
+    from activities.resources.evidence import Evidence
+    from activities.resources.reject_replay import RejectReplay
+    from activities.resources.routes import Routes
+    from core.config_store.store import ConfigStore
+    from core.documents import DocumentStore
+
+
+class ReplayActivities:
+    """Served by `sterna-load` workers; they reach the destination."""
+
+    def __init__(self, routes: Routes, replay: RejectReplay) -> None:
+        self._routes = routes
+        self._replay = replay
+
+    @activity.defn
+    async def replay_table(self, given: ReplayInput) -> Replayed:
+        """Loads the table's rejects in one transaction with a ledger row of their own. Those that are refused again
+        stay rejects, with the new reason. Idempotent by the ledger. Raises Unavailable, AccessDenied, NotFound."""
+        async with beating():
+            return await self._replay.run(self._routes.read(given.route), given)
+
+
+class ReplayBooks:
+    """Served by `sterna-control` workers."""
+
+    def __init__(self, store: ConfigStore, documents: DocumentStore, evidence: Evidence) -> None:
+        self._store = store
+        self._documents = documents
+        self._evidence = evidence
+
+    @activity.defn
+    async def find_rejects(self, given: ReplayRun) -> ReplayPlan:
+        """The tables of the run that have rejects, with the proof that counted them."""
+        spec = (await self._store.get_job(given.job_id)).spec
+        tables = []
+        for table in self._progress(given.job_id, given.run).tables:
+            if not table.rejected or (given.tables and table.table_id not in given.tables):
+                continue
+            text = self._documents.read(proof_document(given.job_id, given.run, table.table_id))
+            proof = ValidateInput.model_validate_json(text)
+            rejects = TableRejects(self._documents, given.job_id, given.run, table.table_id)
+            replay = rejects.replayed(proof.begun.load) + 1
+            tables.append(RejectedTable(table_id=table.table_id, name=table.name, replay=replay, proof=proof))
+        return ReplayPlan(outage_limit=spec.options.outage_limit, tables=tables)
+
+    @activity.defn
+    async def close_replay(self, given: ReplayClose) -> ReplayOutcome:
+        """The certificate with the tables' new evidence, and the run's last progress. Idempotent."""
+        progress = self._progress(given.job_id, given.run)
+        results = {result.table_id: result for result in given.tables}
+        before = sum(table.rows for table in progress.tables if table.table_id in results)
+        tables = [
+            table.model_copy(
+                update=results[table.table_id].model_dump(include={"rows", "rejected", "message", "evidence", "proved"})
+            )
+            if table.table_id in results
+            else table
+            for table in progress.tables
+        ]
+        amended = progress.model_copy(
+            update={
+                "tables": tables,
+                "rows": sum(table.rows for table in tables),
+                "rejected": sum(table.rejected for table in tables),
+            }
+        )
+        proved = self._evidence.amend_certificate(given, amended)
+        self._documents.write(
+            progress_document(given.job_id, given.run), amended.model_dump_json(by_alias=True, indent=1)
+        )
+        return ReplayOutcome(
+            loaded=sum(result.rows for result in given.tables) - before,
+            rejected=sum(result.rejected for result in given.tables),
+            proved=proved,
+            certificate=certificate_document(given.job_id, given.run),
+        )
+
+    def _progress(self, job_id: str, run: int) -> JobProgress:
+        return JobProgress.model_validate(json.loads(self._documents.read(progress_document(job_id, run))))

@@ -1,0 +1,64 @@
+"""Rejects where values travel as interchange text: as csv bytes, or through transformations."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from tests.end_to_end.conftest import Jobs
+from tests.end_to_end.engine_places import OpenPlace, job
+from tests.end_to_end.engines import Row, make_rows
+from tests.end_to_end.test_rejects import replayed
+
+TAKEN = (2, 41, 97)
+NO_NUMBER = 50
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"), [("POSTGRES", "MYSQL"), ("MYSQL", "POSTGRES"), ("POSTGRES", "SQLITE")], ids=str.lower
+)
+def test_rows_whose_keys_are_taken_are_rejects_until_they_are_free(
+    source: str, destination: str, engine: OpenPlace, jobs: Jobs
+) -> None:
+    rows = make_rows(100)
+    origin, arrival = engine(source)(), engine(destination)()
+    origin.fill(rows)
+    arrival.fill([other(row) for row in rows if row[0] in TAKEN])
+    job_id = jobs.post(job(origin, arrival, {}, maxRejects=5))
+    ended = jobs.wait(job_id)
+    assert ended["status"] == "COMPLETED", ended["tables"][0]["message"]
+    [table] = ended["tables"]
+    assert (table["rows"], table["rejected"], table["proved"]) == (97, 3, True), table
+    rejects = jobs.http.get(f"/api/jobs/{job_id}/rejects").json()["rejects"]
+    assert [(reject["row"], reject["key"]["id"], reject["stage"]) for reject in rejects] == [
+        (key - 1, str(key), "load") for key in TAKEN
+    ]
+    assert all(reject["reason"] and reject["code"] for reject in rejects)
+    with arrival.session() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"DELETE FROM {arrival.table} WHERE name = 'taken'")
+        connection.commit()
+    assert replayed(jobs, job_id)["loaded"] == 3
+    assert arrival.rows() == rows
+
+
+def test_rows_that_a_transformation_refuses_are_kept_as_they_came(engine: OpenPlace, jobs: Jobs) -> None:
+    rows = make_rows(100)
+    origin, arrival = engine("POSTGRES")(), engine("SQLITE")()
+    origin.fill(rows)
+    number = f"CASE WHEN id = {NO_NUMBER} THEN CAST(name AS INTEGER) ELSE active END"
+    step = {"type": "EXPRESSION", "column": "active", "expression": number, "resultType": "integer"}
+    job_id = jobs.post(job(origin, arrival, {"transformations": [step]}, maxRejects=1))
+    ended = jobs.wait(job_id)
+    assert ended["status"] == "COMPLETED", ended["tables"][0]["message"]
+    assert (ended["rows"], ended["rejected"], ended["tables"][0]["proved"]) == (99, 1, True)
+    assert arrival.rows() == [row for row in rows if row[0] != NO_NUMBER]
+    [reject] = jobs.http.get(f"/api/jobs/{job_id}/rejects").json()["rejects"]
+    assert (reject["stage"], reject["row"], reject["values"]["name"]) == ("transform", NO_NUMBER - 1, rows[49][1])
+    assert replayed(jobs, job_id) == {"loaded": 0, "rejected": 1, "proved": True}
+    assert arrival.rows() == [row for row in rows if row[0] != NO_NUMBER]
+
+
+def other(row: Row) -> Row:
+    """A row of the same key."""
+    return row[0], "taken", *row[2:]
