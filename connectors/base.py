@@ -21,12 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from connectors.contract import (
-    CANONICAL_DIGEST,
-    CSV_INTERCHANGE,
     AnyRange,
     BatchDifference,
     Credentials,
-    DigestColumn,
     DigestMethod,
     KeepMoved,
     KeepRefused,
@@ -42,9 +39,7 @@ from connectors.contract import (
     Selection,
     ServerInfo,
     SnapshotTaken,
-    WatermarkRange,
     WholeBatch,
-    WrittenColumn,
 )
 from core.errors import Defect, InvalidConfiguration
 from core.ranges import RangePlan
@@ -62,34 +57,6 @@ from core.value_type import Arrival
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-__all__ = [
-    "CANONICAL_DIGEST",
-    "CSV_INTERCHANGE",
-    "AnyRange",
-    "BatchDifference",
-    "Credentials",
-    "DigestColumn",
-    "DigestMethod",
-    "KeepMoved",
-    "KeepRefused",
-    "KeyBuckets",
-    "LedgerEntry",
-    "LedgerRow",
-    "LoadBeginning",
-    "LoadGeneration",
-    "LoadRef",
-    "LoadTarget",
-    "Loaded",
-    "Progress",
-    "Selection",
-    "ServerInfo",
-    "SnapshotTaken",
-    "WatermarkRange",
-    "WholeBatch",
-    "WrittenColumn",
-]
 
 
 class ConnectorOptions(BaseModel):

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import duckdb
 
-from connectors.base import ServerInfo
+from connectors.contract import ServerInfo
 from connectors.duckdb import catalog
 from connectors.duckdb.dialect import DuckdbDialect
 from connectors.duckdb.options import DuckdbOptions

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 import duckdb
 import pyarrow as pa
 
-from connectors.base import LoadTarget
+from connectors.contract import LoadTarget
 from connectors.duckdb.dialect import MISFIT, DuckdbDialect
 from connectors.duckdb.errors import translate_opening, translated
 from connectors.duckdb.options import DuckdbOptions

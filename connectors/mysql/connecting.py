@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import Any
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.mysql.errors import translated
 from connectors.mysql.options import MysqlOptions
 from connectors.mysql.wire import WireConnection

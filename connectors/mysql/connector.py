@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import ClassVar
 
-from connectors.base import Selection, ServerInfo
+from connectors.contract import Selection, ServerInfo
 from connectors.mysql import catalog, objects
 from connectors.mysql.connecting import EXACT_SETTINGS, LIVENESS_SETTINGS, connect
 from connectors.mysql.dialect import MysqlDialect

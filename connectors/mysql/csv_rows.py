@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.base import WrittenColumn
+from connectors.contract import WrittenColumn
 from connectors.mysql.native_types import BINARIES, CHARACTERS, INTEGER_BITS, read_type
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from connectors.base import CSV_INTERCHANGE
+from connectors.contract import CSV_INTERCHANGE
 from connectors.mysql import arrivals
 from connectors.mysql.native_types import (
     BINARIES,

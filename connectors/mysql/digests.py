@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.base import DigestMethod
-from connectors.contract import CANONICAL_DIGEST
+from connectors.contract import CANONICAL_DIGEST, DigestMethod
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.query import ReadColumn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
-from connectors.base import AnyRange, Selection
+from connectors.contract import AnyRange, Selection
 from connectors.mysql.csv_rows import CsvQuery
 from connectors.mysql.session import MysqlSession
 from connectors.sql import query

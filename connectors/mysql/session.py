@@ -14,8 +14,7 @@ from pymysql.cursors import SSCursor
 from pymysql.err import MySQLError
 
 from connectors.arrow_text import CsvReader
-from connectors.base import DigestMethod, LoadTarget
-from connectors.contract import CSV_INTERCHANGE
+from connectors.contract import CSV_INTERCHANGE, DigestMethod, LoadTarget
 from connectors.mysql.csv_rows import NULL_WORD, CsvQuery, csv_bytes
 from connectors.mysql.dialect import MysqlDialect
 from connectors.mysql.digests import NO_HASH, digest_query

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.base import WrittenColumn
+from connectors.contract import WrittenColumn
 from connectors.limit_checks import beyond
 from connectors.oracle.arrivals import silent_limits
 from connectors.oracle.types import DAY_INTERVAL, MOMENTS, PADDED, YEAR_INTERVAL, parse

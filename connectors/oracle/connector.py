@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import ClassVar
 
-from connectors.base import ExportsSnapshot, Selection, ServerInfo, SnapshotKeeper
-from connectors.contract import Credentials
+from connectors.base import ExportsSnapshot, SnapshotKeeper
+from connectors.contract import Credentials, Selection, ServerInfo
 from connectors.oracle import catalog, wallet
 from connectors.oracle.dialect import OracleDialect
 from connectors.oracle.options import OracleOptions

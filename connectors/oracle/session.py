@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.arrow_text import TYPE_METADATA
-from connectors.base import Credentials, LoadTarget, WrittenColumn
+from connectors.contract import Credentials, LoadTarget, WrittenColumn
 from connectors.oracle import wallet
 from connectors.oracle.bound import bound_values
 from connectors.oracle.dialect import OracleDialect

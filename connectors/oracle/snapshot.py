@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
-from connectors.base import SnapshotKeeper, SnapshotTaken
+from connectors.base import SnapshotKeeper
+from connectors.contract import SnapshotTaken
 from connectors.sql.session import SqlSession
 from core.errors import AccessDenied, InvalidConfiguration, NotFound, SnapshotGone
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.postgres.errors import translated
 from connectors.postgres.ledger import lock_key
 from connectors.postgres.options import PostgresOptions

@@ -10,7 +10,7 @@ Only functions that every supported server has (PostgreSQL 14 and newer): both e
 
 from __future__ import annotations
 
-from connectors.base import CANONICAL_DIGEST, DigestColumn, DigestMethod
+from connectors.contract import CANONICAL_DIGEST, DigestColumn, DigestMethod
 from connectors.postgres import interchange
 from connectors.postgres.sql import identifier
 from core.schema import Column

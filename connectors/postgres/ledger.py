@@ -7,7 +7,14 @@ from typing import Any
 
 import asyncpg
 
-from connectors.base import LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef, LoadTarget
+from connectors.contract import (
+    LedgerEntry,
+    LedgerRow,
+    LoadBeginning,
+    LoadGeneration,
+    LoadRef,
+    LoadTarget,
+)
 from connectors.postgres.errors import translated
 from connectors.postgres.own_rows import own_rows
 from connectors.postgres.session import scan

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.sql import identifier

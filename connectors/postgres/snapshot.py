@@ -8,7 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from connectors.base import Credentials, SnapshotKeeper, SnapshotTaken
+from connectors.base import SnapshotKeeper
+from connectors.contract import Credentials, SnapshotTaken
 from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.session import open_session

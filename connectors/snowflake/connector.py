@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
-from connectors.base import LoadBeginning, LoadGeneration, LoadTarget, ServerInfo
-from connectors.contract import LedgerEntry
+from connectors.contract import (
+    LedgerEntry,
+    LoadBeginning,
+    LoadGeneration,
+    LoadTarget,
+    ServerInfo,
+)
 from connectors.snowflake import catalog
 from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.ledger import SnowflakeLedger

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import snowflake.connector as snowflake
 from snowflake.connector.cursor import SnowflakeCursor
 
-from connectors.base import Credentials, LoadTarget
+from connectors.contract import Credentials, LoadTarget
 from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.errors import translated
 from connectors.snowflake.keys import private_key

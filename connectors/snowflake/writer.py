@@ -15,7 +15,12 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.contract import (
+    LedgerEntry,
+    Loaded,
+    LoadTarget,
+    Progress,
+)
 from connectors.fitting import FittedColumn, fit
 from connectors.snowflake.dialect import SnowflakeDialect
 from connectors.snowflake.session import SnowflakeSession

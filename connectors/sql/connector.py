@@ -10,26 +10,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from connectors.base import (
     Connector,
     CreatesTables,
-    DigestMethod,
     IsolatesRejects,
+    ListsObjects,
+    ProvesRows,
+    ReadsRows,
+    ReplacesRows,
+    RowReader,
+    WritesRows,
+)
+from connectors.contract import (
+    DigestMethod,
     KeepRefused,
     LedgerEntry,
     LedgerRow,
-    ListsObjects,
     LoadBeginning,
     Loaded,
     LoadGeneration,
     LoadRef,
     LoadTarget,
     Progress,
-    ProvesRows,
-    ReadsRows,
-    ReplacesRows,
-    RowReader,
     Selection,
     ServerInfo,
     WholeBatch,
-    WritesRows,
 )
 from connectors.sql import create, ddl, query, ranges
 from connectors.sql.dialect import SqlDialect

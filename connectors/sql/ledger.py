@@ -6,8 +6,17 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.base import DigestColumn, LedgerEntry, LedgerRow, LoadBeginning, LoadGeneration, LoadRef, LoadTarget
-from connectors.contract import CANONICAL_DIGEST, DigestMethod
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LedgerRow,
+    LoadBeginning,
+    LoadGeneration,
+    LoadRef,
+    LoadTarget,
+)
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
 from connectors.sql.patterns import LEDGER_TABLE

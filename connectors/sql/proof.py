@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from connectors.base import DigestMethod, LoadRef
+from connectors.contract import DigestMethod, LoadRef
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.errors import doing
 from connectors.sql.ledger import SqlLedger

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from connectors.arrow_text import text_schema
-from connectors.base import AnyRange, DigestMethod, Selection
+from connectors.contract import AnyRange, DigestMethod, Selection
 from connectors.key_spans import spans_condition
 from connectors.sql.dialect import SqlDialect
 from core.errors import Defect, InvalidConfiguration

@@ -7,8 +7,14 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import AnyRange, ComparesKeys, DigestMethod, KeyBuckets, RowReader, Selection
+from connectors.base import ComparesKeys, RowReader
 from connectors.canonical import row_hashes
+from connectors.contract import (
+    AnyRange,
+    DigestMethod,
+    KeyBuckets,
+    Selection,
+)
 from connectors.key_spans import BucketDigests
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect

@@ -9,8 +9,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from connectors.base import DigestMethod
 from connectors.canonical import digest_batch, row_hashes
+from connectors.contract import DigestMethod
 from core.schema import Digest
 from core.stopwatch import in_thread
 

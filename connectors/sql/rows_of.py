@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import DigestMethod
+from connectors.contract import DigestMethod
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.row_hashes import digest_rows, find_rows, hash_rows

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from connectors.base import DigestMethod, LoadTarget
+from connectors.contract import DigestMethod, LoadTarget
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.query import ReadColumn

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from connectors.base import DigestMethod, LoadTarget
+from connectors.contract import DigestMethod, LoadTarget
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.row_hashes import digest_rows

@@ -6,7 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from connectors.base import LedgerEntry, Loaded, LoadTarget, Progress
+from connectors.contract import (
+    LedgerEntry,
+    Loaded,
+    LoadTarget,
+    Progress,
+)
 from connectors.sql.errors import doing
 from connectors.sql.ledger import LedgerRowExists, SqlLedger, digest_method
 from connectors.sql.rows_of import RowsOf

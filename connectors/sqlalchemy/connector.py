@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from sqlalchemy.engine import Connection
 
-from connectors.base import Credentials, ServerInfo
+from connectors.contract import Credentials, ServerInfo
 from connectors.sql.connector import SqlConnector
 from connectors.sql.patterns import matching
 from connectors.sqlalchemy.catalog import Catalog, estimated_bytes

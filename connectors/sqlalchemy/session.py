@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from connectors.arrow_text import TYPE_METADATA
-from connectors.base import Credentials, LoadTarget
+from connectors.contract import Credentials, LoadTarget
 from connectors.sql.deletion import refuse_deletion
 from connectors.sql.driver_thread import DriverThread
 from connectors.sql.query import VALUE_METADATA

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import ClassVar
 
-from connectors.base import ServerInfo
+from connectors.contract import ServerInfo
 from connectors.sql import lock_holders
 from connectors.sql.connector import SqlConnector
 from connectors.sql.patterns import matching

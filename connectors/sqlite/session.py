@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from connectors.base import LoadTarget
+from connectors.contract import LoadTarget
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.driver_thread import DriverThread

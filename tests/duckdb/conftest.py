@@ -11,9 +11,20 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from connectors.base import LedgerEntry, LoadBeginning, Loaded, LoadGeneration, LoadTarget, Selection
 from connectors.canonical import digest_batch
-from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod, WrittenColumn
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LoadBeginning,
+    Loaded,
+    LoadGeneration,
+    LoadTarget,
+    Selection,
+    WrittenColumn,
+)
 from connectors.duckdb.connector import Duckdb
 from connectors.duckdb.options import DuckdbOptions
 from connectors.duckdb.session import CONFIG

@@ -44,7 +44,7 @@ async def load(source, destination):
         await asyncio.sleep(600)
         yield part
 
-    from connectors.base import LedgerEntry
+    from connectors.contract import LedgerEntry
     entry = LedgerEntry("job", "table", begun.load, 0, Digest(rows=2 * part.num_rows))
     await destination.connector().load_arrow(arriving.target, entry, parts(), lambda _: None)
 
@@ -231,7 +231,7 @@ async def test_a_straggler_of_an_earlier_load_cannot_commit_into_the_next_one(ne
             written.set()
             await go_on.wait()
 
-        from connectors.base import LedgerEntry
+        from connectors.contract import LedgerEntry
 
         entry = LedgerEntry("job", "table", old.load, 0, Digest(rows=10))
         await destination.connector().load_arrow(arriving.target, entry, slowly(), lambda _: None)
@@ -287,7 +287,7 @@ async def test_cancelling_ends_the_statement(new_file: NewFile) -> None:
     database = new_file("source")
     rows_of(database, 1)
     schema = await database.describe("t")
-    from connectors.base import Selection
+    from connectors.contract import Selection
 
     async def count() -> None:
         slow = "(SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range * b.range % 7 = 3) = 1"

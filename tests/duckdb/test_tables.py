@@ -96,7 +96,7 @@ async def test_keys_checks_and_numbering_of_another_database_are_made(new_file: 
 
 
 async def test_a_where_clause_is_one_condition(new_file: NewFile) -> None:
-    from connectors.base import Selection
+    from connectors.contract import Selection
 
     database = new_file("source")
     database.run("CREATE TABLE t (id INTEGER)", "INSERT INTO t VALUES (1)")
@@ -108,7 +108,7 @@ async def test_a_where_clause_is_one_condition(new_file: NewFile) -> None:
 
 
 async def test_no_extension_is_ever_fetched(new_file: NewFile) -> None:
-    from connectors.base import Selection
+    from connectors.contract import Selection
 
     database = new_file("source")
     database.run("CREATE TABLE t (id INTEGER)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.base import WrittenColumn
+from connectors.contract import WrittenColumn
 from core.errors import DataRejected
 from core.schema import Column, Digest
 from core.value_type import ValueType

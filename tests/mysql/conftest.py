@@ -11,9 +11,21 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors.base import CSV_INTERCHANGE, LedgerEntry, LoadBeginning, Loaded, LoadGeneration, LoadTarget, Selection
 from connectors.canonical import digest_batch
-from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod, WrittenColumn
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    CSV_INTERCHANGE,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LoadBeginning,
+    Loaded,
+    LoadGeneration,
+    LoadTarget,
+    Selection,
+    WrittenColumn,
+)
 from connectors.mysql.connector import Mysql
 from connectors.mysql.options import MysqlOptions
 from core.ranges import WholeTable

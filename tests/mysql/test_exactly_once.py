@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connectors.base import LedgerEntry, LoadRef
+from connectors.contract import LedgerEntry, LoadRef
 from core.errors import AccessDenied, DataMismatch, DataRejected, Defect, InvalidConfiguration, MigrationError
 from core.schema import Digest
 from core.value_type import ValueType
@@ -24,7 +24,7 @@ FIRST, SECOND = [("1", "one"), ("2", None)], [("3", ""), ("4", "four")]
 LOADER = """
 import asyncio, sys
 from types import SimpleNamespace
-from connectors.base import LedgerEntry
+from connectors.contract import LedgerEntry
 from core.schema import Digest
 from tests.mysql.conftest import Arriving, Database
 from tests.mysql.test_exactly_once import COLUMNS

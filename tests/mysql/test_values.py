@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.base import CSV_INTERCHANGE
+from connectors.contract import CSV_INTERCHANGE
 from core.errors import DataRejected
 from core.value_type import ValueType
 from tests.mysql.conftest import Arriving, Database
@@ -262,7 +262,7 @@ async def test_values_longer_than_a_packet_go_in_and_come_out(database: Database
 async def _read_arrow(database: Database) -> list[list[str | None]]:
     import pyarrow as pa
 
-    from connectors.base import Selection
+    from connectors.contract import Selection
     from core.ranges import WholeTable
 
     schema = await database.describe("t")

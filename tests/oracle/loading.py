@@ -9,9 +9,19 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from connectors.arrow_text import text_schema
-from connectors.base import LedgerEntry, LoadBeginning, Loaded, LoadTarget, Selection, WrittenColumn
 from connectors.canonical import digest_batch
-from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LoadBeginning,
+    Loaded,
+    LoadTarget,
+    Selection,
+    WrittenColumn,
+)
 from connectors.oracle.connector import Oracle
 from connectors.registry import build_connector
 from core.ranges import WholeTable

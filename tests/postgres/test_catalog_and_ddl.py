@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.postgres import catalog, create, objects
 from connectors.postgres.ddl import table_ddl
 from connectors.postgres.options import PostgresOptions

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.session import open_session

@@ -5,7 +5,12 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from connectors.base import Credentials, DigestColumn, DigestMethod, Selection
+from connectors.contract import (
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    Selection,
+)
 from connectors.postgres.connector import Postgres
 from connectors.postgres.hashing import RECORD_HASH
 from connectors.postgres.options import PostgresOptions

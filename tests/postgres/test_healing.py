@@ -6,8 +6,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.base import ComparesKeys, Credentials, LedgerEntry, LoadBeginning, LoadTarget
-from connectors.contract import CANONICAL_DIGEST, DigestColumn, DigestMethod, KeyBuckets, Loaded, Selection
+from connectors.base import ComparesKeys
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    KeyBuckets,
+    LedgerEntry,
+    LoadBeginning,
+    Loaded,
+    LoadTarget,
+    Selection,
+)
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from core.errors import InvalidConfiguration

@@ -8,8 +8,19 @@ from typing import Literal
 import pyarrow as pa
 import pytest
 
-from connectors.base import Credentials, LedgerEntry, LoadBeginning, LoadRef, LoadTarget
-from connectors.contract import CANONICAL_DIGEST, DigestColumn, DigestMethod, RefusedRow, Selection, WholeBatch
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LoadBeginning,
+    LoadRef,
+    LoadTarget,
+    RefusedRow,
+    Selection,
+    WholeBatch,
+)
 from connectors.postgres.connector import Postgres
 from connectors.postgres.hashing import RECORD_HASH
 from connectors.postgres.options import PostgresOptions

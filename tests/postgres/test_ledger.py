@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.base import Credentials, LedgerEntry, LoadBeginning, LoadRef, LoadTarget
+from connectors.contract import (
+    Credentials,
+    LedgerEntry,
+    LoadBeginning,
+    LoadRef,
+    LoadTarget,
+)
 from connectors.postgres import ledger
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions

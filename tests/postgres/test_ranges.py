@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.postgres.catalog import describe_tables
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.ranges import plan_ranges

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.session import open_session

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from connectors.base import Credentials, Selection
+from connectors.contract import Credentials, Selection
 from connectors.postgres import snapshot
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions

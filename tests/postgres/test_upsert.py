@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from connectors.base import Credentials, LedgerEntry, LoadBeginning, LoadTarget
+from connectors.contract import (
+    Credentials,
+    LedgerEntry,
+    LoadBeginning,
+    LoadTarget,
+)
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from core.errors import DataRejected, InvalidConfiguration

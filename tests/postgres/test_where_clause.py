@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Credentials, Selection
+from connectors.contract import Credentials, Selection
 from connectors.postgres.connector import Postgres
 from connectors.postgres.options import PostgresOptions
 from core.errors import InvalidConfiguration, MigrationError

@@ -10,7 +10,12 @@ import json
 import sys
 import time
 
-from connectors.base import Credentials, LedgerEntry, LoadTarget, WrittenColumn
+from connectors.contract import (
+    Credentials,
+    LedgerEntry,
+    LoadTarget,
+    WrittenColumn,
+)
 from connectors.registry import build_connector
 from connectors.snowflake.connector import Snowflake
 from connectors.snowflake.session import SnowflakeSession

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.base import (
+from connectors.contract import (
     LedgerEntry,
     LoadBeginning,
     Loaded,

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import LoadRef
-from connectors.contract import Loaded
+from connectors.contract import Loaded, LoadRef
 from connectors.snowflake.options import SnowflakeOptions
 from connectors.snowflake.session import open_session
 from connectors.snowflake.writer import staged_name

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 from connectors.registry import build_connector
 from connectors.snowflake.options import SnowflakeOptions
 from core.errors import AccessDenied, InvalidConfiguration, NotFound

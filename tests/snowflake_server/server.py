@@ -17,7 +17,7 @@ import snowflake.connector
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connectors.base import Credentials
+from connectors.contract import Credentials
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0

@@ -43,7 +43,7 @@ ROWS: list[tuple[str | None, ...]] = [
 ROOT = Path(__file__).parent.parent.parent
 LOADER = """
 import asyncio, sys
-from connectors.base import LedgerEntry
+from connectors.contract import LedgerEntry
 from connectors.contract import Credentials
 from core.schema import Digest
 from tests.sqlalchemy.conftest import Arriving, Place
@@ -189,7 +189,7 @@ async def test_cancelling_ends_the_statement_in_the_server(firebird_place: Place
     firebird_place.ask('INSERT INTO "T" VALUES (1)')
     schema = await firebird_place.describe("t")
     huge = ", ".join(f"rdb$fields AS f{number}" for number in range(5))
-    from connectors.base import Selection
+    from connectors.contract import Selection
 
     async def count() -> None:
         async with firebird_place.connector().reading(None) as reader:

@@ -12,9 +12,20 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors.base import LedgerEntry, LoadBeginning, Loaded, LoadGeneration, LoadTarget, Selection
 from connectors.canonical import digest_batch
-from connectors.contract import CANONICAL_DIGEST, Credentials, DigestColumn, DigestMethod, WrittenColumn
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    Credentials,
+    DigestColumn,
+    DigestMethod,
+    LedgerEntry,
+    LoadBeginning,
+    Loaded,
+    LoadGeneration,
+    LoadTarget,
+    Selection,
+    WrittenColumn,
+)
 from connectors.sqlite.connector import Sqlite
 from connectors.sqlite.options import SqliteOptions
 from core.ranges import KeyRange, WholeTable

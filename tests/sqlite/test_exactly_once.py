@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import LoadRef
-from connectors.contract import LedgerEntry
+from connectors.contract import LedgerEntry, LoadRef
 from core.errors import DataMismatch, DataRejected, Defect, InvalidConfiguration
 from core.schema import Digest
 from core.value_type import ValueType
@@ -27,7 +26,7 @@ DYING_LOADER = """
 import asyncio, sys
 from pathlib import Path
 from tests.sqlite.conftest import Arriving, Database
-from connectors.base import LedgerEntry
+from connectors.contract import LedgerEntry
 from core.schema import Digest
 from core.value_type import ValueType
 from tests.sqlite.test_exactly_once import COLUMNS

@@ -14,7 +14,7 @@ from contextlib import closing
 
 import pytest
 
-from connectors.base import Selection
+from connectors.contract import Selection
 from connectors.sql import lock_holders
 from core.errors import Contended, InvalidConfiguration, NotFound
 from core.value_type import ValueType

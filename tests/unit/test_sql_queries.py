@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Selection
-from connectors.contract import DigestColumn, DigestMethod
+from connectors.contract import DigestColumn, DigestMethod, Selection
 from connectors.sql import query
 from connectors.sql.create import build, create, drop_foreign_keys
 from connectors.sql.ledger import SqlLedger
