@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.contender import Contender
 from bench.copy_limits import CopyLimit
 from bench.datasets import lineitem_source, small_source, wide_source
+from bench.growth import SternaFreshWorkers
 from bench.lineitem_copy import Copying
 from bench.peers.data_validation import DataValidation
 from bench.peers.dlt import Dlt
@@ -22,7 +23,7 @@ from bench.servers import DATABASE, Servers
 from bench.sides import MariadbSide, PostgresSide
 from bench.slow_source import SternaSlowSource
 from bench.small_tables import SternaSmallTables
-from bench.sterna_copy import NATIVE, WITH_PROOF, WITHOUT_PROOF, SternaCopy, SternaTransforming
+from bench.sterna_copy import WITH_PROOF, WITHOUT_PROOF, SternaCopy, SternaTransforming
 from bench.sterna_job import warm_up
 from bench.wide import SternaWide, WideLimit
 
@@ -139,10 +140,7 @@ class Scenarios:
         return f"a job of {self._wanted.tables:,} tables of 100 rows, with proof"
 
     def _memory(self) -> Scenario:
-        contenders = [
-            SternaCopy(self._servers, self._copying(rows), f"{NATIVE}, {rows:,} rows")
-            for rows in self._wanted.memory_rows
-        ]
+        contenders = [SternaFreshWorkers(self._servers, self._copying(rows)) for rows in self._wanted.memory_rows]
         return self._scenario(
             MEMORY, "growth: PostgreSQL → PostgreSQL, data only", self._wanted.memory_rows[-1], contenders, 1
         )
