@@ -71,7 +71,7 @@ class ValidateActivities:
                     if not given.healed:  # afterwards the ledger's batches are no sets of rows that stand
                         differences = await self._differences.narrow(route, given)
                     rows = await self._difference_count.count(route, given)
-                    findings += [str(rows)] if rows is not None else []
+                    findings += [str(rows)] if rows is not None and rows.some else []
         moved = self._moved_source(given)
         proved = not findings and not moved and given.mode != "none"
         message = self._message(given, findings or moved, found)

@@ -93,6 +93,11 @@ class DifferingRows(Model):
     at_least: bool = False
     """More may differ."""
 
+    @property
+    def some(self) -> bool:
+        """Rows differ, not only what the books say of them."""
+        return bool(self.missing or self.extra or self.changed)
+
     def __str__(self) -> str:
         least = "at least " if self.at_least else ""
         return f"{least}rows missing at the destination: {self.missing}, extra: {self.extra}, changed: {self.changed}"

@@ -10,10 +10,6 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.resources.difference_search import DifferenceSearch
-from activities.resources.evidence import Evidence
-from activities.resources.row_changes import RowChanges
-from activities.validate import ValidateActivities
 from connectors.conformance.harness import Harness, SqlHarness
 from core.errors import DataRejected
 from core.route import TableRoute
@@ -44,13 +40,6 @@ class OpenedJob(JobInProcess):
         self, route: TableRoute, staged: StagedBatches, *, counted_rows: int | None = None
     ) -> ValidationResult:
         """Once more, as it is now."""
-        changes = RowChanges(self._routes)
-        validate = ValidateActivities(
-            self._connections,
-            self._routes,
-            Evidence(self._documents, self._routes),
-            DifferenceSearch(self._connections, self._routes, changes, self._documents),
-        )
         given = ValidateInput(
             route=self._routes.write(route),
             extracted=sum((batch.digest for batch in staged.batches), Digest()),
@@ -61,7 +50,7 @@ class OpenedJob(JobInProcess):
             copies=1,
             changed={"name": {"characters": 2}},
         )
-        result: ValidationResult = await ActivityEnvironment().run(validate.validate_table, given)
+        result: ValidationResult = await ActivityEnvironment().run(self.validator().validate_table, given)
         return result
 
 

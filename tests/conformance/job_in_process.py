@@ -17,8 +17,11 @@ from activities.load import LoadActivities
 from activities.replay import ReplayActivities
 from activities.resources.connections import Connections
 from activities.resources.data_scan import DataScan
+from activities.resources.difference_count import DifferenceCount
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
+from activities.resources.key_comparison import KeyComparison
+from activities.resources.multiset_difference import MultisetDifference
 from activities.resources.refused_values import RefusedValues
 from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.reject_replay import RejectReplay
@@ -136,6 +139,16 @@ class JobInProcess:
         """The table's rejects now."""
         return list(TableRejects(self._documents, route.job_id, route.run, route.table_id).read())
 
+    def validator(self) -> ValidateActivities:
+        """The stage that proves."""
+        changes = RowChanges(self._routes)
+        differences = DifferenceSearch(self._connections, self._routes, changes, self._documents)
+        keys = KeyComparison(self._connections, self._routes, changes)
+        multisets = MultisetDifference(self._connections, self._routes, changes)
+        counts = DifferenceCount(keys, multisets, self._routes)
+        evidence = Evidence(self._documents, self._routes)
+        return ValidateActivities(self._connections, self._routes, evidence, differences, counts)
+
     async def _move(self, route: TableRoute, reference: str, allowed: int | None) -> Outcome:
         refused = RefusedValues(self._routes)
         extract = ExtractActivities(self._connections, self._routes, self._staging, refused)
@@ -175,11 +188,8 @@ class JobInProcess:
             ).finish_table,
             FinishInput(route=reference),
         )
-        differences = DifferenceSearch(self._connections, self._routes, RowChanges(self._routes), self._documents)
-        evidence = Evidence(self._documents, self._routes)
-        validate = ValidateActivities(self._connections, self._routes, evidence, differences)
         result = await self._activity.run(
-            validate.validate_table,
+            self.validator().validate_table,
             ValidateInput(
                 route=reference,
                 extracted=loaded.digest if allowed else sum((batch.digest for batch in staged.batches), Digest()),
