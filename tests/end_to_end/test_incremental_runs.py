@@ -97,7 +97,7 @@ def test_a_second_run_loads_what_is_new_and_keeps_what_is_deleted(
         changing, growing = second["public.changing"], second["public.growing"]
         # Rows 42 and 3, 43 within the overlap, and 39 and 40 again.
         assert changing["rows"] == {
-            "extracted": 5, "countedAtSource": 5, "inLedger": 5, "atDestination": 5, "rejected": 0,
+            "extracted": 5, "loaded": 5, "countedAtSource": 5, "inLedger": 5, "atDestination": 5, "rejected": 0,
         }  # fmt: skip
         assert (changing["proved"], changing["load"], changing["incremental"]["pass"]) == (True, 2, 2)
         assert (growing["rows"]["extracted"], growing["rows"]["atDestination"], growing["load"]) == (5, 5, 2)
