@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 INSTALLED := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-16)
 CODE := api worker workflows activities connectors core deploy tests bench
-TEST_MINUTES ?= 20
+TEST_MINUTES ?= 30
 # Two processes, each with servers of its own: a test waits for servers about as long as it computes.
 PARALLEL := $(BIN)/pytest -q --numprocesses 2 --dist loadscope
 
