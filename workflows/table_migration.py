@@ -171,6 +171,8 @@ class TableMigration:
     async def _move(self, span: BatchSpan) -> None:
         while True:
             try:
+                if self._throttle.pace.limited:  # what waited for the load to begin would come in one burst
+                    await workflow.wait_condition(lambda: self.state.load is not None)
                 async with self._throttle.turns["extract"]:
                     staged = await self._throttle.pace.extracting(span, lambda: self._extract(span))
                 if self.state.entry.arrow:
