@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from core.stage_models import BatchSpan, StagedBatches
     from workflows.token_bucket import TokenBucket
 
-STEP_SECONDS = 2.0
+STEP_SECONDS = 0.5
 """One activity takes what its table may read in this time, but at least one batch."""
 SHORTEST_WAIT_SECONDS = 0.1
 
@@ -27,32 +27,51 @@ class Amount:
     bytes: float
 
 
+class Meter:
+    """What passes one end: is read from the source, or is loaded into the destination."""
+
+    def __init__(self, limits: TableLimits) -> None:
+        now = _now()
+        self._rows = TokenBucket(limits.rows_per_second, now)
+        self._bytes = TokenBucket(limits.bytes_per_second, now)
+        self.turn = asyncio.Lock()
+
+    def change(self, limits: TableLimits) -> None:
+        """Other rates hold."""
+        now = _now()
+        self._rows.change(limits.rows_per_second, now)
+        self._bytes.change(limits.bytes_per_second, now)
+
+    def spend(self, rows: float, size: float) -> None:
+        """So much passes; less than nothing gives back what was expected too much."""
+        now = _now()
+        self._rows.spend(rows, now)
+        self._bytes.spend(size, now)
+
+    def seconds_to_wait(self) -> float:
+        """Until nothing is owed."""
+        now = _now()
+        return max(self._rows.seconds_to_wait(now), self._bytes.seconds_to_wait(now))
+
+
 class Pace:
-    """Durable timers between extracts. Without rates it costs nothing."""
+    """Durable timers between extracts, and between loads: what was held up on its way does not come in one burst.
+    Without rates it costs nothing."""
 
     def __init__(self, entry: TableEntry, limits: TableLimits) -> None:
-        now = _now()
         self._batch = Amount(
             entry.estimated_rows / max(entry.batches, 1), entry.estimated_bytes / max(entry.batches, 1)
         )
         self._limits = limits
-        self._rows = TokenBucket(limits.rows_per_second, now)
-        self._bytes = TokenBucket(limits.bytes_per_second, now)
-        self._turn = asyncio.Lock()
+        self._read, self._loaded = Meter(limits), Meter(limits)
         self._changes = 0
 
     def limit(self, limits: TableLimits) -> None:
         """Other rates hold; who waits counts anew."""
-        now = _now()
         self._limits = limits
-        self._rows.change(limits.rows_per_second, now)
-        self._bytes.change(limits.bytes_per_second, now)
+        self._read.change(limits)
+        self._loaded.change(limits)
         self._changes += 1
-
-    @property
-    def limited(self) -> bool:
-        """A rate holds."""
-        return self._limits.rows_per_second is not None or self._limits.bytes_per_second is not None
 
     @property
     def most_batches(self) -> int | None:
@@ -71,17 +90,27 @@ class Pace:
         """Extracts when its turn has come. What it was expected to read is owed at once, so that extracts
         that run side by side keep the rate together; what it read is known afterwards."""
         expected = Amount(self._batch.rows * span.count, self._batch.bytes * span.count)
-        async with self._turn:
-            await self.wait()
-            self._spend(expected.rows, expected.bytes)
+        async with self._read.turn:
+            await self._paid(self._read)
+            self._read.spend(expected.rows, expected.bytes)
         staged = await extract()
-        rows = sum(batch.digest.rows for batch in staged.batches)
-        self._spend(rows - expected.rows, sum(batch.bytes for batch in staged.batches) - expected.bytes)
+        found = _amount(staged)
+        self._read.spend(found.rows - expected.rows, found.bytes - expected.bytes)
         return staged
 
+    async def before_loading(self, staged: StagedBatches) -> None:
+        """Returns when the destination's turn has come."""
+        found = _amount(staged)
+        async with self._loaded.turn:
+            await self._paid(self._loaded)
+            self._loaded.spend(found.rows, found.bytes)
+
     async def wait(self) -> None:
-        """Returns when nothing is owed."""
-        while (seconds := max(self._rows.seconds_to_wait(_now()), self._bytes.seconds_to_wait(_now()))) > 0:
+        """Returns when nothing is owed for what was read."""
+        await self._paid(self._read)
+
+    async def _paid(self, meter: Meter) -> None:
+        while (seconds := meter.seconds_to_wait()) > 0:
             known = self._changes
             try:
                 await workflow.wait_condition(
@@ -92,9 +121,9 @@ class Pace:
             except TimeoutError:
                 continue
 
-    def _spend(self, rows: float, size: float) -> None:
-        self._rows.spend(rows, _now())
-        self._bytes.spend(size, _now())
+
+def _amount(staged: StagedBatches) -> Amount:
+    return Amount(sum(batch.digest.rows for batch in staged.batches), sum(batch.bytes for batch in staged.batches))
 
 
 def _now() -> float:

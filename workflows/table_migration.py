@@ -171,8 +171,6 @@ class TableMigration:
     async def _move(self, span: BatchSpan) -> None:
         while True:
             try:
-                if self._throttle.pace.limited:  # what waited for the load to begin would come in one burst
-                    await workflow.wait_condition(lambda: self.state.load is not None)
                 async with self._throttle.turns["extract"]:
                     staged = await self._throttle.pace.extracting(span, lambda: self._extract(span))
                 if self.state.entry.arrow:
@@ -180,6 +178,7 @@ class TableMigration:
                         staged = await self._steps.transform(span, staged)
                 await workflow.wait_condition(lambda: self.state.load is not None)
                 async with self._throttle.turns["load"]:
+                    await self._throttle.pace.before_loading(staged)
                     await self._steps.load(span, staged)
                 return
             except ActivityError as error:
