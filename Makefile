@@ -12,8 +12,8 @@ TEST_MINUTES ?= 30
 PARALLEL := $(BIN)/pytest -q --numprocesses 2 --dist loadscope
 
 .DEFAULT_GOAL := help
-# Databases that come from Debian rather than PyPI. The packages hold programs; tests start private servers from them.
-SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils postgresql
+# What comes from Debian rather than PyPI: programs of databases, of which tests start private servers, and a clock that jumps.
+SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils postgresql faketime
 
 # Peers that come from Debian; those from PyPI get virtual environments under var/bench/.
 PEERS := pgloader pgcopydb
@@ -40,17 +40,18 @@ check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
 
 servers: ## install the database servers that tests start, where they are missing (Debian, as root)
 	@if test -x /usr/sbin/mariadbd && test -x /usr/sbin/firebird && test -d /usr/lib/postgresql \
+	  && command -v faketime >/dev/null \
 	  && command -v mariadb >/dev/null; then exit 0; fi; \
 	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	  echo "Installing $(SERVERS)"; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 	    apt-get -qq install -y --no-install-recommends $(SERVERS) >/dev/null; \
-	else echo "MariaDB, Firebird or PostgreSQL is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
+	else echo "MariaDB, Firebird, PostgreSQL or faketime is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
 
 test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(PARALLEL) --ignore=tests/unit
 
-chaos: $(INSTALLED) ## break everything on purpose for MINUTES=15, and judge every job (SEED=n repeats)
+chaos: $(INSTALLED) servers ## break everything on purpose for MINUTES=15, and judge every job (SEED=n repeats)
 	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED))
 
 conformance: $(INSTALLED) servers ## the conformance suite of one connector (CONNECTOR=mysql), of all without

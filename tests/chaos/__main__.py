@@ -15,6 +15,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.campaign import Campaign
 
 ROWS = 20_000
+TOGETHER = 4
 MINUTES_PER_JOB = 0.75
 
 
@@ -33,8 +34,10 @@ def main() -> None:
         with Arena(Path(folder), given.seed) as arena:
             if not arena.small_staging:
                 print("no full staging disk: a small file system can be mounted by root only", flush=True)
-            campaign = Campaign(arena, lambda text: print(text, flush=True), rows=given.rows)
-            summary = campaign.run(60 * given.minutes)
+            if not arena.clock.can_jump:
+                print("no clock jump: libfaketime is missing (apt-get install faketime)", flush=True)
+            campaign = Campaign(arena, lambda text: print(text, flush=True), rows=given.rows, together=TOGETHER)
+            summary = campaign.run(60 * given.minutes, jobs=round(given.minutes / MINUTES_PER_JOB))
     print(f"seed {given.seed}: {summary.text()}")
     sys.exit(bool(summary.violations))
 

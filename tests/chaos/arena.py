@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.stack import LocalStack
+from tests.chaos.clock import JumpingClock
 from tests.chaos.cutting_proxy import CuttingProxy, commits_in_postgres
 from tests.conftest import connect
 from tests.end_to_end.conftest import Jobs
@@ -65,6 +66,8 @@ COMPARED = {
     ),
 }
 """By source table: what must come, and where it is looked for."""
+BATCHES = 100
+"""Of each table."""
 BRAKE_SECONDS = 0.15
 SLOW_READING = "(SELECT pg_catalog.pg_sleep(0.2)::text) IS NOT NULL"
 
@@ -74,7 +77,6 @@ class Arena:
 
     def __init__(self, folder: Path, seed: int, *, environment: Mapping[str, str] | None = None) -> None:
         self.chance = random.Random(seed)
-        self.rows = 0
         self.source = PostgresServer(folder / "source")
         self.destination = PostgresServer(folder / "destination")
         self.to_source = CuttingProxy(self.source.port, commits_in_postgres, cut_anywhere=self._cuts_source)
@@ -84,10 +86,18 @@ class Arena:
             cut_commit=self._cuts_commit,
             cut_anywhere=self._cuts_destination,
         )
-        self.stack = LocalStack(folder / "stack", stages=STAGES, restart_dead=False, environment=environment)
+        self.clock = JumpingClock(folder / "clock")
+        self.stack = LocalStack(
+            folder / "stack",
+            stages=STAGES,
+            restart_dead=False,
+            environment={**self.clock.environment, **(environment or {})},
+        )
         self.armed = {"source": 0, "destination": 0, "commit": 0}
         """Cuts that the proxies still owe."""
         self.small_staging = False
+        self.working: dict[int, str] = {}
+        """Ids of the jobs that may be struck, by number."""
         self.jobs: Jobs
 
     def __enter__(self) -> Arena:
@@ -111,18 +121,22 @@ class Arena:
         self.source.stop()
         self.destination.stop()
 
-    def start_job(self, number: int, rows: int) -> str:
-        """A new pair of databases and a job between them: a keyed table as it is, one without a key transformed."""
-        self.rows = rows
+    def make_databases(self, number: int, rows: int) -> None:
+        """A new pair, for one job; what an attempt that was struck left is made anew."""
         database = f"chaos_{number}"
         for server in (self.source, self.destination):
             with connect(server, "postgres") as connection:
+                connection.execute(f"DROP DATABASE IF EXISTS {database}".encode())
                 connection.execute(f"CREATE DATABASE {database}".encode())
         with connect(self.source, database) as connection:
-            connection.execute(SOURCE.format(rows=rows, seed=self.chance.randrange(3, 10**6)).encode())
+            connection.execute(SOURCE.format(rows=rows, seed=3 + 7919 * number).encode())
         with connect(self.destination, database) as connection:
             connection.execute(DESTINATION.format(brake=BRAKE_SECONDS).encode())
-        batches = {"batchSize": max(rows // 50, 1), "whereClause": SLOW_READING}
+
+    def start_job(self, number: int, rows: int) -> str:
+        """A keyed table as it is, one without a key transformed. Asked twice, it is one job."""
+        database = f"chaos_{number}"
+        batches = {"batchSize": max(rows // BATCHES, 1), "whereClause": SLOW_READING}
         transformed = [
             {"type": "COLUMN_MAP", "mapping": {"note": "remark"}},
             {"type": "EXPRESSION", "column": "remark", "expression": "upper(remark)"},
@@ -142,7 +156,8 @@ class Arena:
                     },
                 ],
                 "options": {"parallelBatches": 4, "parallelTables": 2, "validation": "checksum"},
-            }
+            },
+            **{"Idempotency-Key": f"chaos {number}"},
         )
 
     def progress(self, job_id: str) -> dict[str, Any] | None:
@@ -151,27 +166,38 @@ class Arena:
             return self.jobs.progress(job_id)
         return None
 
+    def loading(self) -> list[int]:
+        """Numbers of the jobs that have begun to load and have batches left; while nobody answers, of all."""
+        found = {number: self.progress(job_id) for number, job_id in list(self.working.items())}
+        if None in found.values():
+            return list(found)
+        return [number for number, progress in found.items() if progress and _loads(progress)]
+
+    def all_progress(self) -> list[dict[str, Any]]:
+        """Of the jobs that may be struck, as far as somebody answers."""
+        return [found for job_id in list(self.working.values()) if (found := self.progress(job_id)) is not None]
+
     def connect(self, server: PostgresServer, number: int) -> psycopg.Connection[tuple[object, ...]]:
         """Past the proxies."""
         return connect(server, f"chaos_{number}")
 
-    def work_in_hand(self, job_id: str, process: str | None = None, seconds: float = 4.0) -> list[str]:
-        """Activities of the job that a worker (None: any) works on, as Temporal knows it; waits for some."""
+    def work_in_hand(self, process: str | None = None, seconds: float = 4.0) -> list[str]:
+        """Activities that a worker (None: any) works on, as Temporal knows it; waits for some."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(RPCError, RuntimeError, ProcessLookupError, OSError):
-                if found := asyncio.run(self._in_hand(job_id, process)):
+                if found := asyncio.run(self._in_hand(process)):
                     return found
             time.sleep(0.05)
         return []
 
-    async def _in_hand(self, job_id: str, process: str | None) -> list[str]:
+    async def _in_hand(self, process: str | None) -> list[str]:
         client = await asyncio.wait_for(open_client(self.stack), 3)
         workers = [name for name in self.stack.own_programs if name.startswith("worker")]
         names = workers if process is None else [process]
         return [
             activity
-            for workflow_id in await workflows(client, job_id)
+            for workflow_id in await workflows(client)
             for name in names
             for activity in await in_flight(client, workflow_id, self.stack.process(name).pid)
         ]
@@ -195,10 +221,14 @@ class Arena:
         return self._owes("commit")
 
 
-async def workflows(client: Client, job_id: str, *, running: bool = True) -> list[str]:
-    """Ids of the job's workflows and of its tables'."""
-    state = " AND ExecutionStatus = 'Running'" if running else ""
-    query = f"WorkflowId STARTS_WITH 'migration/{job_id}'{state}"
+def _loads(progress: dict[str, Any]) -> bool:
+    done = sum(table["batchesDone"] for table in progress["tables"])
+    return 0 < done < sum(table["batches"] or 0 for table in progress["tables"]) - 1
+
+
+async def workflows(client: Client, job_id: str = "") -> list[str]:
+    """Ids of the running workflows of a job (without: of all) and of its tables."""
+    query = f"WorkflowId STARTS_WITH 'migration/{job_id}' AND ExecutionStatus = 'Running'"
     return [found.id async for found in client.list_workflows(query)]
 
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+from temporalio.service import RPCError
 
 from tests.chaos.arena import COMPARED, Arena, workflows
 from tests.chaos.faults import FAULTS, Fault, Landed
 from tests.end_to_end.observation import open_client, staged
 from tests.independent_comparison import assert_same_rows
 
-END_SECONDS = 240.0
-"""What a job may take after its last fault: retries wait for up to 30 s."""
+END_SECONDS = 480.0
+"""What a job may take under faults: retries wait for up to 30 s."""
+OUTAGE_SECONDS = 60.0
 PATIENCE_SECONDS = 3.0
 """How long a table is parked before the operator of this campaign tries it again."""
 Tell = Callable[[str], None]
+Outcome = TypeVar("Outcome")
 
 
 @dataclass
@@ -51,50 +60,72 @@ class Summary:
 
 
 class Campaign:
-    """Strikes until the time is over; every job that was begun is judged."""
+    """Strikes until the time is over; every job that was begun is judged. `together` jobs work at once, so that there
+    is nearly always something to hit."""
 
-    def __init__(self, arena: Arena, tell: Tell, *, rows: int, faults: tuple[tuple[int, Fault], ...] = FAULTS) -> None:
+    def __init__(
+        self, arena: Arena, tell: Tell, *, rows: int, together: int = 1, faults: tuple[tuple[int, Fault], ...] = FAULTS
+    ) -> None:
         self._arena = arena
         self._tell = tell
         self._rows = rows
+        self._together = together
         self._faults = [fault for weight, fault in faults for _ in range(weight)]
+        self._round: list[Fault] = []
+        self._numbers = itertools.count(1)
         self.summary = Summary()
 
-    def run(self, seconds: float, *, jobs: int = 0) -> Summary:
-        """For at least so long and so many jobs."""
+    def run(self, seconds: float, *, jobs: int = 1) -> Summary:
+        """Faults strike for so many seconds, or until so many jobs were judged where that takes longer."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end or self.summary.jobs < jobs:
-            self._one_job()
+
+        def goes_on() -> bool:
+            return time.monotonic() < end or self.summary.jobs < jobs
+
+        with ThreadPoolExecutor(self._together) as lanes:
+            busy = [lanes.submit(self._work, goes_on) for _ in range(self._together)]
+            while goes_on() and not all(lane.done() for lane in busy):
+                self._strike()
+        for lane in busy:
+            lane.result()
         return self.summary
 
-    def _one_job(self) -> None:
-        number = self.summary.jobs = self.summary.jobs + 1
-        job_id = self._arena.start_job(number, self._rows)
-        self._tell(f"job {number}: {job_id}")
-        while not self._is_over(job_id):
-            fault = self._arena.chance.choice(self._faults)
+    def _work(self, goes_on: Callable[[], bool]) -> None:
+        """One job after another."""
+        while goes_on():
+            number = next(self._numbers)
+            _through_outages(lambda number=number: self._arena.make_databases(number, self._rows))
+            job_id = _through_outages(lambda number=number: self._arena.start_job(number, self._rows))
+            self._tell(f"job {number}: {job_id}")
+            self._arena.working[number] = job_id
             try:
-                landed = fault(self._arena, job_id, number)
-            except Exception as error:
-                self._tell(f"  could not strike: {error!r}")
-                landed = None
-            if landed is None:
-                self.summary.missed += 1
-            else:
-                self.summary.landed.append(landed)
-                self._tell(f"  {landed.kind}: {landed.in_flight}")
-            self._operate(job_id)
-            time.sleep(self._arena.chance.uniform(0.2, 1.5))
-        self._judge(number, job_id)
+                progress = self._watch(job_id)
+            finally:
+                del self._arena.working[number]
+            self._judge(number, job_id, progress)
 
-    def _is_over(self, job_id: str) -> bool:
-        """Nothing is left to strike: few batches are."""
-        progress = self._arena.progress(job_id)
-        if progress is None or not progress["tables"]:
-            return False
-        return progress["status"] != "ACTIVE" or all(
-            table["batches"] and table["batchesDone"] >= table["batches"] - 2 for table in progress["tables"]
-        )
+    def _strike(self) -> None:
+        """The next fault of the round; one that finds nothing to hit comes again later."""
+        chance = self._arena.chance
+        time.sleep(chance.uniform(0.1, 0.6))
+        numbers = self._arena.loading()
+        if not numbers:
+            return
+        if not self._round:
+            self._round = chance.sample(self._faults, len(self._faults))
+        fault = self._round.pop()
+        try:
+            landed = fault(self._arena, chance.choice(numbers))
+        except (psycopg.Error, RPCError, httpx.TransportError) as error:
+            self._tell(f"  could not strike: {error!r}")
+            landed = None
+        if landed is None:
+            self.summary.missed += 1
+            self._tell(f"  nothing to hit for {fault.__qualname__.split('.')[0]}")
+            self._round.insert(0, fault)
+        else:
+            self.summary.landed.append(landed)
+            self._tell(f"  {landed.kind}: {landed.in_flight}")
 
     def _operate(self, job_id: str) -> dict[str, Any] | None:
         """What an operator does who reads that something waits for him."""
@@ -106,26 +137,35 @@ class Campaign:
         )
         if waits:
             time.sleep(PATIENCE_SECONDS)
-            answer = self._arena.jobs.http.post(f"/api/jobs/{job_id}/retry", json={})
-            self.summary.retries += answer.is_success
+            with contextlib.suppress(httpx.TransportError):
+                answer = self._arena.jobs.http.post(f"/api/jobs/{job_id}/retry", json={})
+                self.summary.retries += answer.is_success
         return progress
 
-    def _judge(self, number: int, job_id: str) -> None:
+    def _watch(self, job_id: str) -> dict[str, Any] | None:
+        """The job's last progress, as its operator sees it."""
         deadline = time.monotonic() + END_SECONDS
         progress = None
         while time.monotonic() < deadline:
             progress = self._operate(job_id)
             if progress is not None and progress["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
                 break
-            time.sleep(0.3)
-        found = self._violations(number, job_id, progress)
+            time.sleep(0.5)
+        return progress
+
+    def _judge(self, number: int, job_id: str, progress: dict[str, Any] | None) -> None:
+        found, rows = _through_outages(lambda: self._violations(number, job_id, progress))
+        self.summary.jobs += 1
+        self.summary.rows += rows
         self.summary.violations += [f"job {number} ({job_id}): {violation}" for violation in found]
         self._tell(f"job {number}: {'; '.join(found) or 'as it should be'}")
 
-    def _violations(self, number: int, job_id: str, progress: dict[str, Any] | None) -> list[str]:
+    def _violations(self, number: int, job_id: str, progress: dict[str, Any] | None) -> tuple[list[str], int]:
+        """What is not as it should be, and how many rows were compared."""
         if progress is None or progress["status"] != "COMPLETED":
             said = progress and [progress["status"], *(table["message"] for table in progress["tables"])]
-            return [f"did not complete: {said}"]
+            return [f"did not complete: {said}"], 0
+        rows = 0
         found = [f"{table['name']} is not proved" for table in progress["tables"] if not table["proved"]]
         arena = self._arena
         with (
@@ -134,7 +174,7 @@ class Campaign:
         ):
             for table, (expected, arrived) in COMPARED.items():
                 try:
-                    self.summary.rows += assert_same_rows(source, expected, destination, arrived)
+                    rows += assert_same_rows(source, expected, destination, arrived)
                 except AssertionError as error:
                     found.append(f"{table}: {error}")
             recorded = destination.execute(
@@ -144,7 +184,7 @@ class Campaign:
             ).fetchone()
             if recorded is None or int(str(recorded[0])) != 2 * self._rows:
                 found.append(f"the ledger sums up to {recorded}")
-        return found + self._left_over(number, job_id)
+        return found + self._left_over(number, job_id), rows
 
     def _left_over(self, number: int, job_id: str) -> list[str]:
         """Staged objects, workflows, sessions, advisory locks, temporary tables."""
@@ -173,6 +213,18 @@ LEFT_OVER = (
     "(SELECT oid FROM pg_database WHERE datname = current_database())",
     "SELECT relname::text FROM pg_class WHERE relpersistence = 't'",
 )
+
+
+def _through_outages(act: Callable[[], Outcome]) -> Outcome:
+    """Tries again where what is asked has itself been struck."""
+    deadline = time.monotonic() + OUTAGE_SECONDS
+    while True:
+        try:
+            return act()
+        except (psycopg.OperationalError, psycopg.InterfaceError, RPCError, RuntimeError, httpx.TransportError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
 
 
 async def _running(arena: Arena, job_id: str) -> list[str]:

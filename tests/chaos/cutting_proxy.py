@@ -59,6 +59,8 @@ class CuttingProxy(Forwarder):
         self._cut_anywhere = cut_anywhere
         self.commits_cut = 0
         self.others_cut = 0
+        self.loads_cut = 0
+        """How many of the others had begun to load."""
 
     def pumps(
         self,
@@ -86,6 +88,7 @@ class CuttingProxy(Forwarder):
                         withheld.set()
                 elif self._cut_anywhere():
                     self.others_cut += 1
+                    self.loads_cut += loads
                     onward.transport.abort()
                     writer.transport.abort()
                     return

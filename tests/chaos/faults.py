@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -19,7 +20,9 @@ from tests.chaos.arena import Arena
 STOPPED_SECONDS = 20.0
 """Longer than a heartbeat may be late: the work goes to another worker, and the sleeper awakes to find it done."""
 PLANTED_SECONDS = 1.5
-LAND_SECONDS = 6.0
+LAND_SECONDS = 4.0
+JUMP_SECONDS = 3600.0
+JUMPED_SECONDS = 2.5
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,16 @@ class Landed:
     """In a load, or between a commit and its answer."""
 
 
-Fault = Callable[[Arena, str, int], Landed | None]
-"""Strikes the job with this id and number; None where there was nothing to hit."""
+Fault = Callable[[Arena, int], Landed | None]
+"""Strikes what works, or the databases of the job with this number; None where there was nothing to hit."""
 
 
 def kill_worker(stage: str) -> Fault:
     """SIGKILL; a successor starts at once."""
 
-    def strike(arena: Arena, job_id: str, number: int) -> Landed | None:
+    def strike(arena: Arena, number: int) -> Landed | None:
         victim = stage if stage != "worker-load" else arena.chance.choice(["worker-load", "worker-load-2"])
-        if not (hit := arena.work_in_hand(job_id, victim)):
+        if not (hit := arena.work_in_hand(victim)):
             return None
         arena.stack.kill(victim)
         arena.stack.restart(victim)
@@ -53,8 +56,8 @@ def kill_worker(stage: str) -> Fault:
 def stop_worker(stage: str) -> Fault:
     """SIGSTOP, and SIGCONT when others have long taken over."""
 
-    def strike(arena: Arena, job_id: str, number: int) -> Landed | None:
-        if not (hit := arena.work_in_hand(job_id, stage)):
+    def strike(arena: Arena, number: int) -> Landed | None:
+        if not (hit := arena.work_in_hand(stage)):
             return None
         arena.stack.kill(stage, signal.SIGSTOP)
         pid = arena.stack.process(stage).pid
@@ -67,8 +70,8 @@ def stop_worker(stage: str) -> Fault:
 def kill_service(name: str) -> Fault:
     """SIGKILL of the API or the Temporal server, in the middle of some work."""
 
-    def strike(arena: Arena, job_id: str, number: int) -> Landed | None:
-        if not (hit := arena.work_in_hand(job_id)):
+    def strike(arena: Arena, number: int) -> Landed | None:
+        if not (hit := arena.work_in_hand()):
             return None
         arena.stack.kill(name)
         arena.stack.restart(name)
@@ -80,10 +83,10 @@ def kill_service(name: str) -> Fault:
 def crash_database(side: str) -> Fault:
     """Immediate shutdown, and a start that recovers from the log."""
 
-    def strike(arena: Arena, job_id: str, number: int) -> Landed | None:
+    def strike(arena: Arena, number: int) -> Landed | None:
         server: PostgresServer = getattr(arena, side)
         wanted = "load_batches" if side == "destination" else "extract_batches"
-        hit = arena.work_in_hand(job_id)
+        hit = arena.work_in_hand()
         if wanted not in hit:
             return None
         server.kill()
@@ -97,19 +100,21 @@ def crash_database(side: str) -> Fault:
 def cut(what: str) -> Fault:
     """A connection ends: between a commit and its answer, or at any statement of the source's or destination's."""
 
-    def strike(arena: Arena, job_id: str, number: int) -> Landed | None:
+    def strike(arena: Arena, number: int) -> Landed | None:
         proxy = arena.to_source if what == "source" else arena.to_destination
 
         def cuts() -> int:
             return proxy.commits_cut if what == "commit" else proxy.others_cut
 
-        before = cuts()
+        before, loads_before = cuts(), proxy.loads_cut
         arena.armed[what] = 1
         landed = _within(LAND_SECONDS, lambda: cuts() > before)
         arena.armed[what] = 0
         if not landed and cuts() == before:
             return None
-        return Landed(f"cut {what}", f"{cuts() - before} connections", what != "source")
+        loads = proxy.loads_cut - loads_before
+        in_flight = "a commit" if what == "commit" else f"{cuts() - before} sessions, {loads} of them loading"
+        return Landed(f"cut {what}", in_flight, what == "commit" or loads > 0)
 
     return strike
 
@@ -117,7 +122,7 @@ def cut(what: str) -> Fault:
 def plant_error(sqlstate: str, name: str) -> Fault:
     """The destination refuses every load for a moment, as it does under a real one of these."""
 
-    def strike(arena: Arena, job_id: str, number: int) -> Landed | None:
+    def strike(arena: Arena, number: int) -> Landed | None:
         with arena.connect(arena.destination, number) as connection, _armed(connection, sqlstate):
             before = _raised(connection)
             landed = _within(LAND_SECONDS, lambda: _raised(connection) > before)
@@ -128,7 +133,7 @@ def plant_error(sqlstate: str, name: str) -> Fault:
     return strike
 
 
-def deadlock(arena: Arena, job_id: str, number: int) -> Landed | None:
+def deadlock(arena: Arena, number: int) -> Landed | None:
     """A session holds the table and asks for the ledger, which loads hold when they ask for the table."""
     with arena.connect(arena.destination, number) as watching:
         before = _deadlocks(watching)
@@ -145,39 +150,50 @@ def deadlock(arena: Arena, job_id: str, number: int) -> Landed | None:
     return Landed("deadlock", f"{hits} loads", at_load=True) if hits else None
 
 
-def fill_staging(arena: Arena, job_id: str, number: int) -> Landed | None:
+def fill_staging(arena: Arena, number: int) -> Landed | None:
     """The disk is full until an operator frees it; then tables go on by `retry`."""
-    if not arena.small_staging or "extract_batches" not in arena.work_in_hand(job_id):
+    if not arena.small_staging or "extract_batches" not in arena.work_in_hand():
         return None
     filler = arena.stack.staging / "filler"
     try:
         _fill(filler)
-        landed = _within(15.0, lambda: _told(arena, job_id, "staging folder"))
+        landed = _within(15.0, lambda: _told(arena, "staging folder"))
     finally:
         filler.unlink(missing_ok=True)
     return Landed("staging disk full", "extract_batches", at_load=False) if landed else None
 
 
+def jump_clock(arena: Arena, number: int) -> Landed | None:
+    """The wall clock of API and workers is an hour off, all at once, and right again after some seconds."""
+    if not arena.clock.can_jump or not (hit := arena.work_in_hand()):
+        return None
+    with arena.clock.off_by(arena.chance.choice([-JUMP_SECONDS, JUMP_SECONDS])) as seen:
+        time.sleep(JUMPED_SECONDS)
+        hit = arena.work_in_hand() or hit
+    return Landed("clock jump", f"{', '.join(sorted(set(hit)))}, {seen:+.0f} s", "load_batches" in hit)
+
+
 FAULTS: tuple[tuple[int, Fault], ...] = (
     (4, kill_worker("worker-load")),
-    (2, kill_worker("worker-extract")),
+    (1, kill_worker("worker-extract")),
     (1, kill_worker("worker-transform")),
     (1, kill_worker("worker-control")),
-    (2, stop_worker("worker-load-2")),
+    (1, stop_worker("worker-load-2")),
     (1, stop_worker("worker-extract")),
     (1, kill_service("api")),
     (1, kill_service("temporal")),
     (1, crash_database("source")),
-    (2, crash_database("destination")),
+    (1, crash_database("destination")),
     (5, cut("commit")),
-    (2, cut("destination")),
+    (1, cut("destination")),
     (1, cut("source")),
-    (2, plant_error("40001", "serialization failure")),
+    (1, plant_error("40001", "serialization failure")),
     (1, plant_error("53100", "destination out of space")),
-    (2, deadlock),
+    (1, deadlock),
     (1, fill_staging),
+    (1, jump_clock),
 )
-"""How often each is chosen, relative to the others."""
+"""How often each comes in one round, in a shuffled order: ten rounds have ten of every kind, and two hundred in all."""
 
 
 def _awake(arena: Arena, stage: str, pid: int) -> None:
@@ -231,8 +247,9 @@ def _fill(file: Path) -> None:
             filler.flush()
 
 
-def _told(arena: Arena, job_id: str, words: str) -> bool:
-    progress = arena.progress(job_id) or {"tables": [], "attention": ""}
-    return any(
-        words in said for said in (progress["attention"] or "", *(table["message"] for table in progress["tables"]))
-    )
+def _told(arena: Arena, words: str) -> bool:
+    return any(words in said for progress in arena.all_progress() for said in _said(progress))
+
+
+def _said(progress: dict[str, Any]) -> list[str]:
+    return [progress["attention"] or "", *(table["message"] for table in progress["tables"])]
