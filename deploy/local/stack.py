@@ -146,8 +146,11 @@ class LocalStack:
         """Sends a signal to one process. Where the stack restarts what dies, its successor comes after a second."""
         self.process(name).kill(number)
 
-    def restart(self, name: str) -> None:
-        """Starts one process again and returns when it is there (config store, Temporal and API: when it answers)."""
+    def restart(self, name: str, environment: Mapping[str, str] | None = None) -> None:
+        """Starts one process again and returns when it is there (config store, Temporal and API: when it answers).
+        `environment` is what an API or a worker gets from now on instead of its own part of `process_environment`."""
+        if environment is not None:
+            self._process_environment[name] = dict(environment)
         self.process(name).restart()
         waits = {
             "config-store": self.config_store.wait_until_ready,

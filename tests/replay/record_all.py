@@ -1,4 +1,5 @@
-"""Records every history anew: `python -m tests.replay.record_all`. README.md of this folder says when that is right."""
+"""Records a history of everything a job can go through, from the commit that is checked out: `python -m
+tests.replay.record_all`. README.md of this folder says when that is right."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from tests.conftest import connect
 from tests.end_to_end.braked_table import BrakedTable
 from tests.end_to_end.conftest import Databases, Jobs
 from tests.end_to_end.observation import ledger, until
-from tests.replay.record import HISTORIES, record
+from tests.replay.record import record, recorded_commit
 
 Scenario = Callable[[Databases, Jobs], str]
 
@@ -65,6 +66,66 @@ def cancelled(databases: Databases, jobs: Jobs) -> str:
     return job_id
 
 
+def healed(databases: Databases, jobs: Jobs) -> str:
+    """The snapshot is let go in mid-load while the source changes, and its rows are healed to the next one."""
+    table = BrakedTable(databases, "numbers", 2000, keyed=True)
+    table.create(0.2)
+    job_id = jobs.post(databases.spec([{"sourceTable": "numbers", "batchSize": 100, "heal": True}]))
+    until(lambda: ledger(databases))
+    jobs.command(job_id, "pause", {"release": True})
+    until(lambda: jobs.http.get(f"/api/jobs/{job_id}").json()["status"] == "PAUSED")
+    databases.prepare("UPDATE numbers SET word = 'changed' WHERE id % 100 = 7; DELETE FROM numbers WHERE id % 500 = 3")
+    table.brake(0)
+    jobs.command(job_id, "resume")
+    return job_id
+
+
+def rejected(databases: Databases, jobs: Jobs) -> str:
+    """Rows are refused by the load and by a key in finish, then loaded by a replay."""
+    databases.prepare(
+        "CREATE TABLE people (id int PRIMARY KEY, age int);"
+        "INSERT INTO people SELECT i, CASE WHEN i % 100 = 7 THEN -1 ELSE i END FROM generate_series(1, 1000) AS i"
+    )
+    with databases.connect_destination() as connection:
+        connection.execute(
+            "CREATE TABLE people (id int NOT NULL, age int CONSTRAINT grown CHECK (age >= 0));"
+            "INSERT INTO people VALUES (50, 1)"
+        )
+    job_id = jobs.post(databases.spec([{"sourceTable": "people", "batchSize": 200}], maxRejects=20))
+    jobs.wait(job_id, lambda progress: progress["status"] == "COMPLETED")
+    with databases.connect_destination() as connection:
+        connection.execute("DELETE FROM people WHERE id = 50 AND age = 1; ALTER TABLE people DROP CONSTRAINT grown")
+    jobs.http.post(f"/api/jobs/{job_id}/rejects/replay").raise_for_status()
+    until(lambda: jobs.http.get(f"/api/jobs/{job_id}/rejects/replay").json()["status"] == "COMPLETED")
+    return job_id
+
+
+def passed_twice(databases: Databases, jobs: Jobs) -> str:
+    """An incremental table, upserted: everything, then what is new."""
+    databases.prepare(
+        "CREATE TABLE changing (id int PRIMARY KEY, at int);"
+        "INSERT INTO changing SELECT i, i FROM generate_series(1, 99) AS i"
+    )
+    table = {"sourceTable": "changing", "loadMode": "upsert", "incremental": {"column": "at", "overlap": "1"}}
+    job_id = jobs.post(databases.spec([table]))
+    jobs.wait(job_id, lambda progress: progress["status"] == "COMPLETED")
+    databases.prepare("INSERT INTO changing VALUES (100, 100); UPDATE changing SET at = 101 WHERE id = 5")
+    jobs.command(job_id, "start")
+    return job_id
+
+
+def limited(databases: Databases, jobs: Jobs) -> str:
+    """Held to a rate, until an operator lifts it."""
+    BrakedTable(databases, "numbers", 4000).create(0)
+    tables = [{"sourceTable": "numbers", "batchSize": 100}]
+    job_id = jobs.post(databases.spec(tables, maxRowsPerSecond=400, parallelBatches=2))
+    until(lambda: len(ledger(databases)) > 3)
+    jobs.http.patch(
+        f"/api/jobs/{job_id}/limits", json={"maxRowsPerSecond": None, "parallelBatches": 8}
+    ).raise_for_status()
+    return job_id
+
+
 def _begin(databases: Databases, jobs: Jobs) -> tuple[BrakedTable, str]:
     table = BrakedTable(databases, "numbers", 4000)
     table.create(0.2)
@@ -73,9 +134,11 @@ def _begin(databases: Databases, jobs: Jobs) -> tuple[BrakedTable, str]:
     return table, job_id
 
 
+SCENARIOS = (straight, continued, paused, parked, cancelled, healed, rejected, passed_twice, limited)
+
+
 def main() -> None:
-    for old in HISTORIES.glob("*.json"):
-        old.unlink()
+    recorded_commit()
     with tempfile.TemporaryDirectory(prefix="sterna-record-") as folder:
         Path(folder).chmod(0o755)
         server = PostgresServer(Path(folder) / "postgres")
@@ -83,7 +146,7 @@ def main() -> None:
         options = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=200")
         try:
             with LocalStack(Path(folder) / "stack", temporal_options=options) as stack:
-                for scenario in (straight, continued, paused, parked, cancelled):
+                for scenario in SCENARIOS:
                     _record(server, stack, scenario)
         finally:
             server.stop()

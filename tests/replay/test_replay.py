@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from workflows.migration_job import MigrationJob
-from workflows.table_migration import TableMigration
+from tests.replay.record import HISTORIES, REPOSITORY
+from worker.stages.control import WORKFLOWS
 
-HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
-REPLAYER = Replayer(workflows=[MigrationJob, TableMigration], data_converter=pydantic_data_converter)
+RECORDED = sorted(HISTORIES.glob("*/*.json"))
+REPLAYER = Replayer(workflows=WORKFLOWS, data_converter=pydantic_data_converter)
 
 
 def history(events: dict[str, Any]) -> WorkflowHistory:
@@ -23,14 +24,29 @@ def history(events: dict[str, Any]) -> WorkflowHistory:
     return WorkflowHistory.from_json(started["workflowId"], events)
 
 
-@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_todays_workflows_do_what_the_recorded_ones_did(path: Path) -> None:
     await REPLAYER.replay_workflow(history(json.loads(path.read_text(encoding="utf-8"))))
 
 
 async def test_a_history_that_went_another_way_is_refused() -> None:
-    events = json.loads(HISTORIES[0].read_text(encoding="utf-8"))
+    events = json.loads(RECORDED[0].read_text(encoding="utf-8"))
     scheduled = next(event for event in events["events"] if "activityTaskScheduledEventAttributes" in event)
     scheduled["activityTaskScheduledEventAttributes"]["activityType"]["name"] = "something_else"
     with pytest.raises(NondeterminismError, match="something_else"):
         await REPLAYER.replay_workflow(history(events))
+
+
+def test_the_histories_are_of_commits_before_this_one() -> None:
+    head = _git("rev-parse", "--short=12", "HEAD")
+    for folder in {path.parent for path in RECORDED}:
+        assert folder.name != head, "a commit cannot vouch for itself"
+        _git("merge-base", "--is-ancestor", folder.name, "HEAD")
+
+
+def _git(*arguments: str) -> str:
+    ran = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], check=False, capture_output=True, text=True)
+    if "not a git repository" in ran.stderr:
+        pytest.skip("this is no clone: there are no commits to compare with")
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
