@@ -106,11 +106,12 @@ def passed_twice(databases: Databases, jobs: Jobs) -> str:
         "CREATE TABLE changing (id int PRIMARY KEY, at int);"
         "INSERT INTO changing SELECT i, i FROM generate_series(1, 99) AS i"
     )
-    table = {"sourceTable": "changing", "loadMode": "upsert", "incremental": {"column": "at", "overlap": "1"}}
+    table = {"sourceTable": "changing", "loadMode": "upsert", "incremental": {"column": "at", "overlap": 1}}
     job_id = jobs.post(databases.spec([table]))
     jobs.wait(job_id, lambda progress: progress["status"] == "COMPLETED")
     databases.prepare("INSERT INTO changing VALUES (100, 100); UPDATE changing SET at = 101 WHERE id = 5")
     jobs.command(job_id, "start")
+    jobs.wait(job_id, lambda progress: progress["run"] == 2)
     return job_id
 
 
