@@ -205,6 +205,13 @@ class TableSchema(Model):
         """The column of that exact name, None where there is none."""
         return next((column for column in self.columns if column.name == name), None)
 
+    def row_keys(self) -> list[list[str]]:
+        """Columns of what tells every row from the others: primary key, unique keys, plain unique indexes."""
+        keys = [self.primary_key.columns] if self.primary_key is not None else []
+        keys += [key.columns for key in self.unique_keys]
+        plain = (index for index in self.indexes if index.unique and not index.partial and not index.expression)
+        return keys + [index.columns for index in plain]
+
     def key_columns(self) -> set[str]:
         """Columns that a primary, unique or foreign key or a unique index holds."""
         lists = [key.columns for key in self.unique_keys] + [key.columns for key in self.foreign_keys]

@@ -166,10 +166,7 @@ class RoutePlanner:
 
 def integer_keys(table: TableSchema) -> Iterator[str]:
     """Columns that hold another integer in every row, by a key or unique index of their own."""
-    keys: list[Sequence[str]] = [table.primary_key.columns] if table.primary_key is not None else []
-    keys += [key.columns for key in table.unique_keys]
-    keys += [index.columns for index in table.indexes if index.unique and not index.partial and not index.expression]
-    for columns in keys:
+    for columns in table.row_keys():
         column = table.column(columns[0]) if len(columns) == 1 else None
         if column is not None and not column.nullable and column.value.kind == "integer":
             yield column.name

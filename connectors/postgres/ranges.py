@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -104,10 +103,7 @@ def page_segment(leaf: Leaf, rows: int, page_bytes: int, batch_rows: int | None,
 def _integer_key(table: TableSchema) -> str | None:
     """A column with an index that begins with it, has every row, and gives each an integer; rather one that is a key by
     itself."""
-    keys: list[Sequence[str]] = [table.primary_key.columns] if table.primary_key is not None else []
-    keys += [key.columns for key in table.unique_keys]
-    keys += [index.columns for index in table.indexes if index.unique and not index.partial]
-    for columns in sorted(keys, key=lambda columns: len(columns) > 1):
+    for columns in sorted(table.row_keys(), key=lambda columns: len(columns) > 1):
         column = table.column(columns[0])
         if column is not None and not column.nullable and column.base_type in INTEGER_TYPES:
             return column.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from connectors.sql.dialect import SqlDialect
@@ -51,10 +50,7 @@ def whole_table(method: str) -> RangePlan:
 
 def integer_key(table: TableSchema) -> str | None:
     """A column that begins a key and has an integer in every row; rather one that is a key by itself."""
-    keys: list[Sequence[str]] = [table.primary_key.columns] if table.primary_key is not None else []
-    keys += [key.columns for key in table.unique_keys]
-    keys += [index.columns for index in table.indexes if index.unique and not index.partial and not index.expression]
-    for columns in sorted(keys, key=lambda columns: len(columns) > 1):
+    for columns in sorted(table.row_keys(), key=lambda columns: len(columns) > 1):
         column = table.column(columns[0])
         if column is not None and not column.nullable and _counts(column):
             return column.name
