@@ -19,8 +19,9 @@ from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
 from api.problems import ProblemDocument, add_problem_handlers
 from api.profile_reader import ProfileReader
+from api.queues import QueueReader
 from api.reconciler import Reconciler
-from api.routes import catalog, health, job_commands, job_progress, jobs, plan, rejects, schedules
+from api.routes import catalog, health, job_commands, job_progress, jobs, plan, queues, rejects, schedules
 from api.schedules import Schedules
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
@@ -41,6 +42,7 @@ ROUTERS = (
     rejects.router,
     catalog.router,
     health.router,
+    queues.router,
 )
 
 
@@ -65,6 +67,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         profiles=ProfileReader(progress, documents),
         schedules=Schedules(store, client, settings.task_queue_prefix),
         rejects=JobRejects(store, client, documents, settings.task_queue_prefix),
+        queues=QueueReader(client, settings.task_queue_prefix),
     )
     app.state.is_stopping = lambda: False
     for router in ROUTERS:

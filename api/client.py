@@ -163,6 +163,10 @@ class ApiClient:
         listed: list[dict[str, Any]] = answer if isinstance(answer, list) else answer["connectors"]
         return listed
 
+    def queues(self) -> dict[str, Any]:
+        """What waits in each stage's queue, with advice."""
+        return self._object("GET", "/api/queues")
+
     def watch(self, job_id: str) -> Iterator[JobProgress]:
         """Each newer state, the last one final. Outlives an API that is away for a minute."""
         reached = time.monotonic()

@@ -12,6 +12,7 @@ from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
 from api.profile_reader import ProfileReader
+from api.queues import QueueReader
 from api.schedules import Schedules
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
@@ -34,6 +35,7 @@ class Parts:
     profiles: ProfileReader
     schedules: Schedules
     rejects: JobRejects
+    queues: QueueReader
 
 
 def _parts(request: Request) -> Parts:

@@ -18,6 +18,7 @@ from connectors.registry import find_type
 from core.errors import InvalidConfiguration
 from core.settings import Settings
 from core.temporal_client import STAGES, connect, task_queue
+from core.temporal_runtime import sdk_runtime
 from worker.parts import Parts, Service
 
 PATIENCE_SECONDS = 60.0
@@ -37,7 +38,8 @@ async def _serve(stages: Sequence[str], settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    parts = Parts.build(await connect(patience=PATIENCE_SECONDS), settings)
+    sdk = sdk_runtime()
+    parts = Parts.build(await connect(patience=PATIENCE_SECONDS, runtime=sdk.runtime), settings)
     async with AsyncExitStack() as running:
         for stage in stages:
             module = import_module(f"worker.stages.{stage}")
