@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
@@ -17,20 +16,26 @@ from api.dependencies import Parts
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
+from api.observer import Observer
 from api.problems import ProblemDocument, add_problem_handlers
 from api.profile_reader import ProfileReader
 from api.queues import QueueReader
 from api.reconciler import Reconciler
-from api.routes import catalog, health, job_commands, job_progress, jobs, plan, queues, rejects, schedules
+from api.request_telemetry import RequestTelemetry
+from api.routes import catalog, health, job_commands, job_progress, jobs, metrics, plan, queues, rejects, schedules
 from api.schedules import Schedules
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
 from core.job_start import JobStarter
+from core.logs import configure_logging
+from core.meters import Meters
 from core.settings import Settings
+from core.telemetry import Telemetry, telemetry
 from core.temporal_client import connect
 
 PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 30.0
 CLOSING_SECONDS = 6  # longer than a query to a workflow that no worker answers
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
 ROUTERS = (
@@ -43,18 +48,31 @@ ROUTERS = (
     catalog.router,
     health.router,
     queues.router,
+    metrics.router,
 )
 
 
-def create_app(settings: Settings, store: ConfigStore, client: Client, documents: DocumentStore) -> FastAPI:
+def create_app(
+    settings: Settings,
+    store: ConfigStore,
+    client: Client,
+    documents: DocumentStore,
+    begun: Telemetry | None = None,
+) -> FastAPI:
     """The application on parts that the caller opened and will close. Its lifespan runs the reconciler."""
+    meters = begun.meters if begun else Meters("api")
+    queues = QueueReader(client, settings.task_queue_prefix)
+    observer = Observer(store, client, queues, meters)
     starter = JobStarter(store, client, settings.task_queue_prefix)
     progress = ProgressReader(client, documents)
     app = FastAPI(
         title="Sterna",
         summary="Durable, proved batch migration of databases",
         version=version("sterna"),
-        lifespan=_reconciling(Reconciler(store, client, starter)),
+        lifespan=_beside(
+            Reconciler(store, client, starter).run(),
+            *([observer.run(LOOK_SECONDS)] if begun and begun.pushes_metrics else []),
+        ),
         responses=dict.fromkeys(("default", 422), PROBLEM),
     )
     app.state.parts = Parts(
@@ -67,47 +85,56 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
         profiles=ProfileReader(progress, documents),
         schedules=Schedules(store, client, settings.task_queue_prefix),
         rejects=JobRejects(store, client, documents, settings.task_queue_prefix),
-        queues=QueueReader(client, settings.task_queue_prefix),
+        queues=queues,
+        observer=observer,
+        meters=meters,
     )
     app.state.is_stopping = lambda: False
     for router in ROUTERS:
         app.include_router(router)
     add_problem_handlers(app)
+    app.add_middleware(RequestTelemetry, meters=meters)  # last: it is around all others
     return app
 
 
 async def serve(settings: Settings) -> None:
     """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    client = await connect(patience=PATIENCE_SECONDS)
-    store = ConfigStore(open_engine(settings.config_store))
-    try:
-        await store.upgrade()
-        app = create_app(settings, store, client, DocumentStore(settings.documents))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                host=settings.api_host,
-                port=settings.api_port,
-                log_level=settings.log_level.lower(),
-                timeout_graceful_shutdown=CLOSING_SECONDS,
-            )
+    configure_logging(settings)
+    with telemetry("api") as begun:
+        client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)
+        store = ConfigStore(open_engine(settings.config_store))
+        try:
+            await store.upgrade()
+            await _listen(settings, create_app(settings, store, client, DocumentStore(settings.documents), begun))
+        finally:
+            await store.close()
+
+
+async def _listen(settings: Settings, app: FastAPI) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            log_level=settings.log_level.lower(),
+            timeout_graceful_shutdown=CLOSING_SECONDS,
         )
-        app.state.is_stopping = lambda: server.should_exit
-        await server.serve()
-    finally:
-        await store.close()
+    )
+    app.state.is_stopping = lambda: server.should_exit
+    await server.serve()
 
 
-def _reconciling(reconciler: Reconciler) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _beside(*works: Coroutine[Any, Any, None]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(reconciler.run(), name="reconciler")
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     return lifespan

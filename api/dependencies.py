@@ -11,12 +11,14 @@ from temporalio.client import Client
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
+from api.observer import Observer
 from api.profile_reader import ProfileReader
 from api.queues import QueueReader
 from api.schedules import Schedules
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
 from core.documents import DocumentStore
+from core.meters import Meters
 from core.settings import Settings
 
 ANONYMOUS = "anonymous"
@@ -36,6 +38,8 @@ class Parts:
     schedules: Schedules
     rejects: JobRejects
     queues: QueueReader
+    observer: Observer
+    meters: Meters
 
 
 def _parts(request: Request) -> Parts:

@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from api.field_errors import FieldError, field_errors
+from api.request_telemetry import TRACE_HEADER, TRACE_ID_KEY
 from core.base_model import Model
 from core.errors import Conflict, InvalidConfiguration, MigrationError, NotFound, Unavailable
+from core.trace_context import current_trace_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
@@ -42,6 +44,8 @@ class ProblemDocument(Model):
     """What to do next."""
     errors: list[FieldError] = Field(default_factory=list)
     """With status 422: each wrong field."""
+    trace_id: str = ""
+    """Finds the request in logs and traces; answers have it in the header X-Trace-Id too."""
 
 
 class Problem(Exception):
@@ -86,6 +90,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 def render(problem: Problem) -> Response:
     """The answer for a problem."""
     document = problem.document
+    document.trace_id = document.trace_id or current_trace_id() or ""
     headers = {"Retry-After": RETRY_AFTER_SECONDS} if document.status == HTTPStatus.SERVICE_UNAVAILABLE else None
     content = document.model_dump(mode="json", by_alias=True)
     if not document.errors:
@@ -147,8 +152,13 @@ async def _on_temporal_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_defect(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return render(_internal_error())
+    trace_id = request.scope.get(TRACE_ID_KEY) or ""  # the middleware that tells it to the log has been left
+    log.error("%s %s failed in trace %s", request.method, request.url.path, trace_id, exc_info=error)
+    problem = _internal_error()
+    problem.document.trace_id = trace_id
+    answer = render(problem)
+    answer.headers[TRACE_HEADER] = trace_id
+    return answer
 
 
 def _internal_error() -> Problem:

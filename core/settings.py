@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -44,3 +45,11 @@ class Settings(BaseSettings):
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a worker that is told to stop lets its activities run on."""
     log_level: str = "INFO"
+
+    # What operators see of a process.
+    metrics_host: str = "127.0.0.1"
+    """Address on which a worker answers `/healthz`, `/readyz` and `/metrics`. The API answers them on its own."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of the same; 0 is any free one (the log tells which). Default: none, the worker listens nowhere."""
+    log_format: Literal["auto", "text", "json"] = "auto"
+    """Log lines for people (`text`), or one JSON object a line. `auto`: text on a terminal, else JSON."""

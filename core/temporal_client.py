@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
@@ -31,6 +32,7 @@ async def connect(
     identity: str | None = None,
     patience: float = 0.0,
     runtime: Runtime | None = None,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Client:
     """A connected client that speaks pydantic models.
 
@@ -47,6 +49,7 @@ async def connect(
                 data_converter=pydantic_data_converter,
                 identity=identity,
                 runtime=runtime,
+                interceptors=interceptors,
                 connect_timeout=CONNECT_TIMEOUT,
             )
         except (RuntimeError, RPCError, OSError, TimeoutError) as error:

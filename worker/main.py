@@ -16,10 +16,13 @@ from activities.failures import TypedFailures
 from activities.resources.session_budget import CountsSessions
 from connectors.registry import find_type
 from core.errors import InvalidConfiguration
+from core.logs import configure_logging
 from core.settings import Settings
+from core.telemetry import Telemetry, telemetry
 from core.temporal_client import STAGES, connect, task_queue
-from core.temporal_runtime import sdk_runtime
+from worker.health import Health, serving
 from worker.parts import Parts, Service
+from worker.telemetry import CountsActivities
 
 PATIENCE_SECONDS = 60.0
 LOG = logging.getLogger("sterna.worker")
@@ -30,24 +33,30 @@ def run(stages: Sequence[str], settings: Settings) -> None:
     unknown = [stage for stage in stages if stage not in STAGES]
     if unknown or not stages:
         raise InvalidConfiguration(f"no such stage: {', '.join(unknown)}", remedy=f"Stages are {', '.join(STAGES)}")
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_serve(stages, settings))
+    configure_logging(settings)
+    with telemetry("worker") as begun:
+        asyncio.run(_serve(stages, settings, begun))
 
 
-async def _serve(stages: Sequence[str], settings: Settings) -> None:
+async def _serve(stages: Sequence[str], settings: Settings, begun: Telemetry) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    sdk = sdk_runtime()
-    parts = Parts.build(await connect(patience=PATIENCE_SECONDS, runtime=sdk.runtime), settings)
+    client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)
+    parts = Parts.build(client, settings, begun.meters)
+    health = Health(client, asyncio.get_running_loop(), begun.meters)
+    counting = CountsActivities(parts, stages)
     async with AsyncExitStack() as running:
+        running.enter_context(serving(health, settings.metrics_host, settings.metrics_port))
         for stage in stages:
             module = import_module(f"worker.stages.{stage}")
             for service in await running.enter_async_context(module.services(parts)):
-                await running.enter_async_context(_worker(parts, service))
+                health.watch(await running.enter_async_context(_worker(parts, service, counting)))
+        health.begin()
         LOG.info("serving %s", ", ".join(stages))
         preloading = asyncio.create_task(asyncio.to_thread(_preload, settings.preload))
         await stop.wait()
+        health.stop()
         await preloading
 
 
@@ -60,14 +69,14 @@ def _preload(types: Sequence[str]) -> None:
             LOG.warning("STERNA_PRELOAD: %s", error)
 
 
-def _worker(parts: Parts, service: Service) -> Worker:
+def _worker(parts: Parts, service: Service, counting: CountsActivities) -> Worker:
     return Worker(
         parts.client,
         task_queue=task_queue(parts.settings.task_queue_prefix, service.queue),
         activities=service.activities,
         workflows=service.workflows,
         max_concurrent_activities=service.slots,
-        interceptors=[TypedFailures(), CountsSessions()],
+        interceptors=[counting, TypedFailures(), CountsSessions()],
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.graceful_shutdown_seconds),
         max_heartbeat_throttle_interval=service.heartbeat_throttle,
         default_heartbeat_throttle_interval=service.heartbeat_throttle,

@@ -15,6 +15,7 @@ from activities.resources.secrets import Secrets, read_environment, read_file
 from activities.resources.session_budget import SessionBudget
 from activities.resources.vault import read_vault
 from core.documents import DocumentStore
+from core.meters import Meters
 from core.settings import Settings
 from core.temporal_client import Stage
 
@@ -30,14 +31,17 @@ class Parts:
     documents: DocumentStore
     connections: Connections
     routes: Routes
+    meters: Meters
+    sessions: SessionBudget
 
     @classmethod
-    def build(cls, client: Client, settings: Settings) -> Parts:
+    def build(cls, client: Client, settings: Settings, meters: Meters) -> Parts:
         """All parts of one process."""
         documents = DocumentStore(settings.documents)
         secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
-        connections = Connections(secrets, SessionBudget(settings.leases, settings.max_connections))
-        return cls(client, settings, documents, connections, Routes(documents))
+        sessions = SessionBudget(settings.leases, settings.max_connections)
+        connections = Connections(secrets, sessions)
+        return cls(client, settings, documents, connections, Routes(documents), meters, sessions)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import random
 import time
+from collections import Counter
 from contextlib import ExitStack
 from contextvars import ContextVar
 from pathlib import Path
@@ -39,6 +40,7 @@ class SessionBudget:
         self._most = most
         self._slots: dict[str, SessionSlots] = {}
         self._held = HeldSlots()
+        self._in_use: Counter[str] = Counter()
 
     async def admit(self, database: str, most: int | None, *, lasting: bool, patient: bool) -> None:
         """Returns when the running activity may open a session. Raises BudgetTaken where it waited too long."""
@@ -73,10 +75,19 @@ class SessionBudget:
         self._keep(scope, database, more)
         return len(scope.slots[database])
 
+    def in_use(self) -> dict[str, int]:
+        """Sessions that activities of this process hold now, by database."""
+        return dict(self._in_use)
+
     def _keep(self, scope: _Scope, database: str, slots: list[Slot]) -> None:
         scope.slots.setdefault(database, []).extend(slots)
         self._held.add(slots)
-        scope.end.callback(self._held.release, slots)
+        self._in_use[database] += len(slots)
+        scope.end.callback(self._release, database, slots)
+
+    def _release(self, database: str, slots: list[Slot]) -> None:
+        self._in_use[database] -= len(slots)
+        self._held.release(slots)
 
     def _of(self, database: str) -> SessionSlots:
         if database not in self._slots:

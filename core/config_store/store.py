@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from core.config_store.job_counts import JobCounts
 from core.config_store.jobs import Jobs
 from core.config_store.runs import Runs
 from core.config_store.scheduled_starts import ScheduledStarts
@@ -11,7 +12,7 @@ from core.config_store.upgrade import upgrade
 from core.config_store.watermarks import Watermarks
 
 
-class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts):
+class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts, JobCounts):
     """Jobs and runs in PostgreSQL. Each method is one transaction; every method may raise Unavailable."""
 
     async def upgrade(self) -> None:

@@ -229,6 +229,7 @@ class LocalStack:
             "STERNA_LEASES": str(self.folder / "leases"),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
+            "STERNA_LOG_FORMAT": os.environ.get("STERNA_LOG_FORMAT", "text"),  # people read these logs
             **self._environment,
             **self._process_environment.get(name, {}),
         }
