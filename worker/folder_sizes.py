@@ -8,7 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-
 FRESH_SECONDS = 2.0
 SHARE_OF_TIME = 0.01
 """Documents may be a hundred thousand: measuring takes no more than this share of a processor."""

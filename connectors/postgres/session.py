@@ -15,6 +15,8 @@ from connectors.contract import Credentials
 from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.sql import identifier
+from connectors.postgres.traced_connection import SYSTEM, TracedConnection
+from connectors.tracing import database_span
 
 # Text forms of values depend on these settings; both ends get the same ones, so text is exact and comparable.
 # row_security=off turns silently hidden rows into an error (manual, "Row Security Policies").
@@ -61,7 +63,8 @@ async def open_session(
 
     Raises Unavailable, AccessDenied, NotFound.
     """
-    with translated(f"connecting to {options.host}:{options.port}/{options.database}"):
+    place = f"{options.host}:{options.port}/{options.database}"
+    with translated(f"connecting to {place}"), database_span(SYSTEM, "CONNECT"):
         connection = await asyncpg.connect(
             host=options.host,
             port=options.port,
@@ -70,6 +73,7 @@ async def open_session(
             password=credentials.password,
             ssl=_tls(options),
             timeout=options.connect_timeout,
+            connection_class=TracedConnection,
             statement_cache_size=0,
             server_settings={
                 "application_name": f"sterna {label}"[:63],

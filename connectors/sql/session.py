@@ -10,6 +10,7 @@ from connectors.contract import DigestMethod, LoadTarget
 from connectors.sql import query
 from connectors.sql.dialect import SqlDialect
 from connectors.sql.query import ReadColumn
+from connectors.tracing import trace_session
 from core.errors import DataRejected, Defect
 from core.schema import Digest, TableName
 
@@ -35,6 +36,11 @@ class SqlSession(ABC):
 
     has_savepoints: ClassVar[bool] = True
     """A statement that fails leaves the transaction as it is, and SAVEPOINT says where to go back to."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """What a session does is told to traces."""
+        super().__init_subclass__(**arguments)
+        trace_session(cls)
 
     @abstractmethod
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
