@@ -175,3 +175,12 @@ ALL = (
     REQUEST_SECONDS,
     BUILD,
 )
+
+
+def markdown_table() -> str:
+    """All metrics, as they stand in docs/telemetry.md."""
+    lines = ["| metric | kind | labels | of | meaning |", "|---|---|---|---|---|"]
+    for metric in ALL:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.by} | {metric.meaning} |")
+    return "\n".join(lines)
