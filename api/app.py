@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib.metadata import version
@@ -122,6 +123,9 @@ async def _listen(settings: Settings, app: FastAPI) -> None:
         )
     )
     app.state.is_stopping = lambda: server.should_exit
+    # When it has ended, uvicorn raises the signal that ended it again, which must not end the process before its last
+    # words (uvicorn's source, Server.capture_signals).
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
     await server.serve()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowQueryFailedError
@@ -20,6 +21,8 @@ from core.progress import JobProgress, TableStatus
 from core.temporal_client import job_workflow_id
 
 FRESH_SECONDS = 5.0
+LONGEST_LOOK_SECONDS = 4.0
+"""Prometheus waits for ten seconds, by default."""
 QUERY_TIMEOUT = timedelta(seconds=2)
 MOST_QUERIES = 50
 """Jobs that are asked for parked tables; a query is a task for a control worker."""
@@ -70,16 +73,21 @@ class Observer:
 
     async def _jobs(self) -> dict[str, Sampled]:
         try:
-            counts = await self._store.count_jobs()
-            in_need = await self._store.jobs_in_need()
-        except MigrationError as error:
-            log.warning("metrics lack jobs: %s", error)
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+                counts = await self._store.count_jobs()
+                in_need = await self._store.jobs_in_need()
+        except (MigrationError, TimeoutError) as error:
+            log.warning("metrics lack jobs: %s", str(error) or "the config store does not answer")
             return {}
-        return {
+        shown: dict[str, Sampled] = {
             names.JOBS.name: {(status.value,): float(count) for status, count in counts.items()},
             names.JOBS_IN_NEED.name: {(): float(len(in_need))},
-            names.PARKED_TABLES.name: {(): float(await self._parked_tables(in_need[:MOST_QUERIES]))},
         }
+        with suppress(TimeoutError):  # no control worker answers queries
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+                parked = await self._parked_tables(in_need[:MOST_QUERIES])
+                shown[names.PARKED_TABLES.name] = {(): float(parked)}
+        return shown
 
     async def _parked_tables(self, job_ids: list[str]) -> int:
         turns = asyncio.Semaphore(QUERIES_AT_ONCE)
@@ -97,9 +105,10 @@ class Observer:
 
     async def _queue_gauges(self) -> dict[str, Sampled]:
         try:
-            queues = (await self._queues.read()).queues
-        except RPCError as error:
-            log.warning("metrics lack queues: Temporal does not answer: %s", error.message)
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+                queues = (await self._queues.read()).queues
+        except (RPCError, TimeoutError) as error:
+            log.warning("metrics lack queues: Temporal does not answer: %s", error)
             return {}
         return {
             names.QUEUE_BACKLOG.name: {_labels(queue): float(queue.backlog) for queue in queues},

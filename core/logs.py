@@ -18,7 +18,8 @@ TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def configure_logging(settings: Settings, filters: Sequence[logging.Filter] = ()) -> None:
-    """Called once by each process's composition root. `filters` see every line last, with its context."""
+    """Called once by each process's composition root. `filters` see every line last, with its context; to change
+    a traceback they set `exc_text`."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if _wants_json(settings) else TextLines(TEXT))
     for added in (WorkContext(), *filters):
@@ -52,7 +53,7 @@ class JsonLines(logging.Formatter):
             **_work(record),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = record.exc_text or self.formatException(record.exc_info)  # filters may have set it
         return json.dumps(line, ensure_ascii=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 
@@ -16,6 +17,8 @@ from core.metric_names import Metric
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 """Bounds of histograms: a hop through Temporal takes tens of milliseconds, an index build half an hour."""
+
+log = logging.getLogger(__name__)
 
 Sampled = Mapping[tuple[str, ...], float]
 """Values of a gauge by the values of its labels, in their order."""
@@ -74,6 +77,11 @@ class _Gauge(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(self._metric.name, self._metric.meaning, labels=self._metric.labels)
-        for labels, value in self._ask().items():
+        try:
+            answer = self._ask()
+        except Exception:  # one gauge that fails must not hide the other metrics
+            log.exception("%s cannot be told", self._metric.name)
+            answer = {}
+        for labels, value in answer.items():
             family.add_metric(labels, value)
         yield family

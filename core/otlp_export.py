@@ -1,4 +1,4 @@
-"""OTLP export of traces and metrics over HTTP, as the standard OTEL_* variables say; off unless an endpoint is set."""
+"""OTLP export of traces and metrics over HTTP, by the standard OTEL_* variables; imported only where it is wanted."""
 
 from __future__ import annotations
 
@@ -21,30 +21,24 @@ from prometheus_client import Metric
 from core.otlp_points import as_otlp
 
 DEFAULT_INTERVAL_MILLIS = 60_000
+LAST_SECONDS = 3.0
 PROTOCOL = "http/protobuf"
 log = logging.getLogger(__name__)
 
 
-def exports(signal: str) -> bool:
-    """Whether `traces` or `metrics` are to be exported."""
-    wanted = signal.upper()
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    if os.environ.get(f"OTEL_{wanted}_EXPORTER", "otlp").lower() != "otlp":
-        return False
-    return any(
-        os.environ.get(name) for name in (f"OTEL_EXPORTER_OTLP_{wanted}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    )
-
-
-def tracer_provider(service: str) -> TracerProvider | None:
-    """What makes spans and sends them, None where traces are not exported. The caller shuts it down."""
-    if not exports("traces"):
-        return None
+def tracer_provider(service: str) -> TracerProvider:
+    """What makes spans and sends them. The caller ends it by `send_the_last`."""
     _mention_protocol("TRACES")
     provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
+
+
+def send_the_last(provider: TracerProvider) -> None:
+    """Ends it; what a collector does not take within seconds is lost, so that the process's end need not wait."""
+    sending = threading.Thread(target=provider.shutdown, name="otlp-traces-end", daemon=True)
+    sending.start()
+    sending.join(LAST_SECONDS)
 
 
 class MetricsPush:
@@ -63,9 +57,10 @@ class MetricsPush:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the last numbers were sent, or could not be."""
+        """As `send_the_last`."""
         self._end.set()
-        self._thread.join()
+        self._thread.join(LAST_SECONDS)
+        self._exporter.shutdown()
 
     def _run(self) -> None:
         ended = False
@@ -75,7 +70,6 @@ class MetricsPush:
                 self._exporter.export(self._data())
             except Exception:  # a collector or the exporter failed: the next round may not
                 log.exception("metrics were not exported")
-        self._exporter.shutdown()
 
     def _data(self) -> MetricsData:
         now = time.time_ns()

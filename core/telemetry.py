@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from temporalio.client import Interceptor
 from temporalio.runtime import Runtime
 
 from core.meters import Meters
-from core.otlp_export import MetricsPush, exports, tracer_provider
 from core.sdk_metrics import SdkMetrics
 from core.temporal_runtime import sdk_runtime
 
@@ -29,6 +29,18 @@ class Telemetry:
     pushes_metrics: bool = False
 
 
+def exports(signal: str) -> bool:
+    """Whether `traces` or `metrics` are to be exported."""
+    wanted = signal.upper()
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    if os.environ.get(f"OTEL_{wanted}_EXPORTER", "otlp").lower() != "otlp":
+        return False
+    return any(
+        os.environ.get(name) for name in (f"OTEL_EXPORTER_OTLP_{wanted}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+
+
 @contextmanager
 def telemetry(process: Literal["api", "worker"]) -> Iterator[Telemetry]:
     """Runs until the block ends; what is not sent yet is sent then. Once in a process."""
@@ -37,14 +49,18 @@ def telemetry(process: Literal["api", "worker"]) -> Iterator[Telemetry]:
         meters = Meters(process)
         meters.show(SdkMetrics(sdk.metrics_url))
         interceptors: list[Interceptor] = []
-        provider = tracer_provider(f"sterna-{process}")
-        if provider is not None:
-            from temporalio.contrib.opentelemetry import TracingInterceptor  # half a second of imports
+        if exports("traces"):  # imports of what is seldom used
+            from temporalio.contrib.opentelemetry import TracingInterceptor
 
-            running.callback(provider.shutdown)
+            from core.otlp_export import send_the_last, tracer_provider
+
+            provider = tracer_provider(f"sterna-{process}")
+            running.callback(send_the_last, provider)
             trace.set_tracer_provider(provider)
             interceptors.append(TracingInterceptor(provider.get_tracer("sterna.temporal")))
         pushes = exports("metrics")
         if pushes:
+            from core.otlp_export import MetricsPush
+
             running.callback(MetricsPush(f"sterna-{process}", meters.registry.collect).stop)
         yield Telemetry(meters, sdk.runtime, interceptors, pushes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ NO_CONNECTOR = "none"
 MOST_TABLES = 10_000
 ENDS = (JobStatus.COMPLETED.value, JobStatus.FAILED.value, JobStatus.CANCELLED.value)
 
+log = logging.getLogger(__name__)
+
 
 class CountsActivities(Interceptor):
     """Worker interceptor, outside of the others, so that it sees outcomes as Temporal does.
@@ -65,7 +68,7 @@ class CountsActivities(Interceptor):
 
     def _begin_at_zero(self, stages: Sequence[str]) -> None:
         """A series that begins with its first event shows no increase to alerts."""
-        verdicts = {
+        verdicts: dict[str, list[tuple[names.Metric, tuple[str, ...]]]] = {
             "control": [(names.CERTIFICATES, ("proved", "unproved")), (names.RUNS_ENDED, ENDS)],
             "validate": [(names.TABLES_VALIDATED, ("proved", "failed", "unproved"))],
         }
@@ -140,7 +143,10 @@ class _Counting(ActivityInboundInterceptor):
             raise
         finally:
             self._meters.observe(names.ACTIVITY_SECONDS, time.monotonic() - began, stage, name, outcome)
-        self._count(stage, given[0] if given else None, result)
+        try:
+            self._count(stage, given[0] if given else None, result)
+        except Exception:  # the work is done: what cannot be counted must not undo it
+            log.exception("%s is not counted", name)
         return result
 
     def _count(self, stage: str, given: Any, result: Any) -> None:

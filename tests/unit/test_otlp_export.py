@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from core.otlp_export import exports
 from core.otlp_points import as_otlp
+from core.telemetry import exports
 
 
 @pytest.mark.parametrize(
