@@ -18,6 +18,7 @@ from tests.telemetry.promql import Invalid, parse
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 DASHBOARD = DEPLOY / "grafana" / "sterna.json"
+CASES = Path(__file__).with_name("alert_cases.yaml")
 PROMETHEUS = {"instance", "job"}
 """Labels that Prometheus itself adds."""
 
@@ -97,8 +98,11 @@ def test_what_prometheus_would_refuse_is_refused_here(text: str) -> None:
         parse(text)
 
 
-def test_prometheus_itself_accepts_the_rules() -> None:
+def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed")
     subprocess.run([promtool, "check", "rules", str(ALERTS)], check=True)
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(CASES.read_text(encoding="utf-8").replace("- ALERTS\n", f"- {ALERTS}\n"), encoding="utf-8")
+    subprocess.run([promtool, "test", "rules", str(cases)], check=True)

@@ -10,7 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from core.temporal_client import job_workflow_id
-from tests.telemetry.conftest import SECRET_VALUE, TRACE_ID, WORKER, Observed, log_lines
+from tests.telemetry.conftest import SECRET_VALUE, TRACE_ID, WORKER, Observed, log_lines, until
 from tests.telemetry.otlp_receiver import ReceivedSpan
 from worker.stages.control import WORKFLOWS
 
@@ -75,12 +75,16 @@ def test_log_lines_are_json_and_say_what_they_are_about(observed: Observed) -> N
     assert any("POST /api/jobs" in line["message"] for line in posted), api
 
 
-def test_a_failed_activity_is_logged_with_job_table_stage_attempt_and_trace(observed: Observed) -> None:
+def test_a_parked_table_is_counted_and_its_failure_logged_with_job_table_attempt_and_trace(observed: Observed) -> None:
     spec = observed.jobs.http.get(f"/api/jobs/{observed.job_id}").json()["spec"]
     spec["tables"] = [{"sourceTable": "plain", "destinationTable": "again", "whereClause": "1 / (id - 1) > 0"}]
     job_id = observed.jobs.post(spec)
     observed.jobs.wait(job_id, lambda progress: bool(progress["attention"]))
+    parked = until(lambda: observed.scrape(observed.stack.api_url)["sterna_parked_tables"] == [({}, 1.0)])
     observed.jobs.command(job_id, "cancel")
+    assert parked
+    failures = observed.scrape(observed.worker_url())["sterna_activity_failures_total"]
+    assert any(labels["activity"] == "extract_batches" and count >= 1 for labels, count in failures)
     lines = [line for line in log_lines(observed.stack.log(WORKER)) if line.get("job") == job_id]
     refused = next(line for line in lines if line.get("stage") == "extract")
     assert {"table", "batch", "attempt", "worker", "traceId"} <= refused.keys()
