@@ -12,8 +12,9 @@ TEST_MINUTES ?= 30
 PARALLEL := $(BIN)/pytest -q --numprocesses 2 --dist loadscope
 
 .DEFAULT_GOAL := help
-# What comes from Debian rather than PyPI: programs of databases, of which tests start private servers, and a clock that jumps.
-SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils postgresql faketime
+# What comes from Debian rather than PyPI: programs of databases, of which tests start private servers, a clock that
+# jumps, and the reader of compose files.
+SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.0-utils postgresql faketime docker-compose
 
 # Peers that come from Debian; those from PyPI get virtual environments under var/bench/.
 PEERS := pgloader pgcopydb
@@ -40,13 +41,13 @@ check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
 
 servers: ## install the database servers that tests start, where they are missing (Debian, as root)
 	@if test -x /usr/sbin/mariadbd && test -x /usr/sbin/firebird && test -d /usr/lib/postgresql \
-	  && command -v faketime >/dev/null \
+	  && command -v faketime >/dev/null && command -v docker-compose >/dev/null \
 	  && command -v mariadb >/dev/null; then exit 0; fi; \
 	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	  echo "Installing $(SERVERS)"; \
 	  apt-get -qq update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 	    apt-get -qq install -y --no-install-recommends $(SERVERS) >/dev/null; \
-	else echo "MariaDB, Firebird, PostgreSQL or faketime is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
+	else echo "MariaDB, Firebird, PostgreSQL, faketime or docker-compose is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
 
 test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(PARALLEL) --ignore=tests/unit
@@ -70,13 +71,15 @@ format: $(INSTALLED) ## write the one formatting
 
 requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows, with hashes
 	$(PIP) install uv
-	for set in "runtime" "local --extra local" "dev --all-extras"; do set -- $$set; name=$$1; shift; \
+	for set in "runtime" "local --extra local" "image --extra mysql --extra oracle --extra snowflake" "dev --all-extras"; do set -- $$set; name=$$1; shift; \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" $$@ --output-file requirements/$$name.txt pyproject.toml || exit 1; \
 	done
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make requirements" --constraint requirements/dev.txt \
-	  --output-file requirements/bench.txt requirements/bench.in
+	for name in bench build; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" --constraint requirements/dev.txt \
+	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
+	done
 
 clean: ## remove .venv, caches and var/ (with the jobs of `make up`)
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+FOLDER_VARIABLE = "STERNA_SECRETS"
 
 
 class Settings(BaseSettings):
@@ -53,3 +56,20 @@ class Settings(BaseSettings):
     """Port of the same; 0 is any free one (the log tells which). Default: none, the worker listens nowhere."""
     log_format: Literal["auto", "text", "json"] = "auto"
     """Log lines for people (`text`), or one JSON object a line. `auto`: text on a terminal, else JSON."""
+
+    secrets: Path | None = None
+    """Folder with files that hold settings, each named as its variable in small letters, e.g. `sterna_config_store`:
+    the way of containers to keep passwords out of the environment. The environment goes first."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, the environment, then the files."""
+        files = SecretsSettingsSource(settings_cls, secrets_dir=os.environ.get(FOLDER_VARIABLE))
+        return init_settings, env_settings, files

@@ -112,6 +112,15 @@ def worker(
         run([stage.strip() for stage in stages.split(",") if stage.strip()], Settings())
 
 
+@app.command(rich_help_panel="Processes")
+def health() -> None:
+    """Ask the API or worker of these settings whether it can work; ends with status 1 if not. For health checks."""
+    from deploy.health import find_fault
+
+    if (fault := find_fault(Settings())) is not None:
+        fail([fault], Exit.NOT_COMPLETED)
+
+
 @contextmanager
 def complaining() -> Iterator[None]:
     """A process that cannot run says what to do about it, without a traceback."""
