@@ -10,9 +10,11 @@ from importlib.metadata import version
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from temporalio.client import Client
 
+from api.access import build_authenticator, refuse_open_doors
+from api.auth import ADMINISTER, FAILURES_AT_ONCE, FAILURES_PER_SECOND, READ_AND_OPERATE
 from api.dependencies import Parts
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
@@ -21,10 +23,25 @@ from api.observer import Observer
 from api.problems import ProblemDocument, add_problem_handlers
 from api.profile_reader import ProfileReader
 from api.queues import QueueReader
+from api.rate_limit import RateLimit
 from api.reconciler import Reconciler
 from api.request_telemetry import RequestTelemetry
-from api.routes import catalog, health, job_commands, job_progress, jobs, metrics, plan, queues, rejects, schedules
+from api.routes import (
+    catalog,
+    health,
+    job_commands,
+    job_progress,
+    jobs,
+    keys,
+    metrics,
+    plan,
+    queues,
+    rejects,
+    schedules,
+    session,
+)
 from api.schedules import Schedules
+from api.security_headers import SecurityHeaders
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
@@ -39,7 +56,7 @@ PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 30.0
 CLOSING_SECONDS = 6  # longer than a query to a workflow that no worker answers
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
-ROUTERS = (
+WORK = (
     plan.router,
     jobs.router,
     job_commands.router,
@@ -47,10 +64,12 @@ ROUTERS = (
     schedules.router,
     rejects.router,
     catalog.router,
-    health.router,
     queues.router,
-    metrics.router,
 )
+"""A viewer reads, an operator changes."""
+ADMINISTRATION = (keys.router,)
+OPEN = (health.router, metrics.router, session.router)
+"""No login is asked."""
 
 
 def create_app(
@@ -91,8 +110,12 @@ def create_app(
         meters=meters,
     )
     app.state.is_stopping = lambda: False
-    for router in ROUTERS:
-        app.include_router(router)
+    app.state.authenticator = build_authenticator(settings, store)
+    app.state.login_attempts = RateLimit(FAILURES_PER_SECOND, FAILURES_AT_ONCE)
+    for routers, needed in ((WORK, [Depends(READ_AND_OPERATE)]), (ADMINISTRATION, [Depends(ADMINISTER)]), (OPEN, [])):
+        for router in routers:
+            app.include_router(router, dependencies=needed)
+    app.add_middleware(SecurityHeaders)
     add_problem_handlers(app)
     app.add_middleware(RequestTelemetry, meters=meters)  # last: it is around all others
     return app
@@ -100,6 +123,7 @@ def create_app(
 
 async def serve(settings: Settings) -> None:
     """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away."""
+    refuse_open_doors(settings)
     configure_logging(settings)
     with telemetry("api") as begun:
         client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from api.client_key import find_key
 from api.job_profile import JobProfile
 from core.progress import JobProgress
 
@@ -55,10 +56,17 @@ class JobNotFound(Exception):
 class ApiClient:
     """One connection to one API. Every method raises ApiUnreachable and ApiProblem."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str | None = None) -> None:
+        """`key` is an API key; None: the one that `api.client_key` finds."""
         self.address = address.rstrip("/")
         loopback = urlsplit(self.address).hostname in LOOPBACK
-        self._http = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=not loopback)
+        key = key or find_key(self.address)
+        self._http = httpx.Client(
+            base_url=self.address,
+            timeout=TIMEOUT_SECONDS,
+            trust_env=not loopback,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+        )
 
     def __enter__(self) -> ApiClient:
         return self
@@ -156,6 +164,24 @@ class ApiClient:
     def last_replay(self, job_id: str) -> dict[str, Any]:
         """How that stands."""
         return self._object("GET", f"/api/jobs/{job_id}/rejects/replay")
+
+    def create_key(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Makes an API key; its `secret` is told this once."""
+        return self._object("POST", "/api/keys", json=request)
+
+    def keys(self) -> list[dict[str, Any]]:
+        """All API keys, without their secrets."""
+        found: list[dict[str, Any]] = self._request("GET", "/api/keys").json()
+        return found
+
+    def revoke_key(self, key_id: str) -> dict[str, Any]:
+        """A key is no longer good."""
+        return self._object("DELETE", f"/api/keys/{quote(key_id)}")
+
+    def login_link(self, name: str, role: str) -> str:
+        """An address that logs a browser in, once."""
+        made = self._object("POST", "/api/login-codes", json={"name": name, "role": role})
+        return f"{self.address}/login#{made['code']}"
 
     def connectors(self) -> list[dict[str, Any]]:
         """Connector types with capabilities and option schemas."""

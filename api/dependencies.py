@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from temporalio.client import Client
 
+from api.auth import principal_of
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
@@ -20,8 +21,6 @@ from core.config_store.stored import Actor
 from core.documents import DocumentStore
 from core.meters import Meters
 from core.settings import Settings
-
-ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def _parts(request: Request) -> Parts:
 
 
 def _actor(request: Request) -> Actor:
-    return Actor(ANONYMOUS, request.client.host if request.client else None)
+    return Actor(principal_of(request).name, request.client.host if request.client else None)
 
 
 GivenParts = Annotated[Parts, Depends(_parts)]

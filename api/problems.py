@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -52,9 +52,17 @@ class Problem(Exception):
     """An answer that is not a success, raised anywhere in a route."""
 
     def __init__(
-        self, status: HTTPStatus, kind: str, detail: str, *, remedy: str = "", errors: Sequence[FieldError] = ()
+        self,
+        status: HTTPStatus,
+        kind: str,
+        detail: str,
+        *,
+        remedy: str = "",
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
+        self.headers = dict(headers or {})
         self.document = ProblemDocument(
             type=f"urn:sterna:problem:{kind}",
             title=status.phrase,
@@ -91,11 +99,13 @@ def render(problem: Problem) -> Response:
     """The answer for a problem."""
     document = problem.document
     document.trace_id = document.trace_id or current_trace_id() or ""
-    headers = {"Retry-After": RETRY_AFTER_SECONDS} if document.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    again = {"Retry-After": RETRY_AFTER_SECONDS} if document.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     content = document.model_dump(mode="json", by_alias=True)
     if not document.errors:
         del content["errors"]
-    return JSONResponse(content, status_code=document.status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(
+        content, status_code=document.status, headers={**again, **problem.headers}, media_type=MEDIA_TYPE
+    )
 
 
 def problem_of(error: MigrationError) -> Problem:

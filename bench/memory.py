@@ -98,7 +98,8 @@ def migrate(stack: LocalStack, server: PostgresServer) -> None:
 
 def run(stack: LocalStack, job: dict[str, Any]) -> dict[str, Any]:
     """Posts the job and returns its last progress. Exits where it is not COMPLETED."""
-    with httpx.Client(base_url=stack.api_url, timeout=60, trust_env=False) as http:
+    key = {"Authorization": f"Bearer {stack.api_key}"}
+    with httpx.Client(base_url=stack.api_url, timeout=60, trust_env=False, headers=key) as http:
         job_id = http.post("/api/jobs", json=job).raise_for_status().json()["jobId"]
         while True:
             progress: dict[str, Any] = http.get(f"/api/jobs/{job_id}/progress").raise_for_status().json()

@@ -30,7 +30,8 @@ def run_job(
     """Returns the job's id once it is COMPLETED. Raises Failed with its attention or status."""
     sides = {"source": source.connection, "destination": destination.connection}
     spec = {"name": name, **sides, "tables": tables, "options": options}
-    with httpx.Client(base_url=stack.api_url, timeout=60, trust_env=False) as http:
+    key = {"Authorization": f"Bearer {stack.api_key}"}
+    with httpx.Client(base_url=stack.api_url, timeout=60, trust_env=False, headers=key) as http:
         started = time.monotonic()
         answer = http.post("/api/jobs", json=spec)
         if not answer.is_success:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-FOLDER_VARIABLE = "STERNA_SECRETS"
+from core.settings_files import FromFiles
 
 
-class Settings(BaseSettings):
+class Settings(FromFiles):
     """What a process must be told. Temporal's address and TLS come from TEMPORAL_* (temporalio.envconfig)."""
 
     model_config = SettingsConfigDict(env_prefix="STERNA_", use_attribute_docstrings=True)
@@ -43,7 +42,7 @@ class Settings(BaseSettings):
     leases: Path = Path("var/leases")
     """Folder of the locks by which workers count sessions, shared by all workers; a machine with a folder of its own
     counts for itself."""
-    preload: list[str] = ["POSTGRES"]
+    preload: list[str] = Field(default=["POSTGRES"])
     """Connectors that workers import while they start rather than in their first job, as a JSON list of types."""
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a worker that is told to stop lets its activities run on."""
@@ -61,15 +60,12 @@ class Settings(BaseSettings):
     """Folder with files that hold settings, each named as its variable in small letters, e.g. `sterna_config_store`:
     the way of containers to keep passwords out of the environment. The environment goes first."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, the environment, then the files."""
-        files = SecretsSettingsSource(settings_cls, secrets_dir=os.environ.get(FOLDER_VARIABLE))
-        return init_settings, env_settings, files
+    # Who may ask the API.
+    authentication: Literal["required", "off"] = "required"
+    """`off`: everybody is an administrator; only for an API that listens on loopback."""
+    admin_key_file: Path | None = None
+    """File with one API key of an administrator, for the first start; others are made by `sterna keys create`."""
+    session_hours: float = Field(default=8.0, gt=0)
+    """How long a browser's session lasts."""
+    requests_per_second: float = Field(default=100.0, gt=0)
+    """What one principal may ask of one API process, over ten seconds; failed logins have a limit of their own."""

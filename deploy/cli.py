@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api import cli_schedules, queue_commands, reject_commands
+from api import cli_schedules, key_commands, queue_commands, reject_commands
 from api.cli import Exit, add_commands, fail
 from core.errors import MigrationError
 from core.settings import Settings
@@ -80,6 +80,7 @@ def up(
     typer.echo("Starting")
     try:
         with stack:
+            typer.echo(f"Log in, once     {stack.login_link()}")
             typer.echo(f"API docs         {stack.api_url}/docs")
             typer.echo(f"Temporal Web UI  {stack.ui_url}")
             typer.echo(f"Logs             {stack.logs}")
@@ -163,6 +164,7 @@ def end_on_signals() -> None:
 
 
 add_commands(app)
+key_commands.add_commands(app)
 cli_schedules.add_commands(app)
 reject_commands.add_commands(app)
 queue_commands.add_commands(app)

@@ -14,7 +14,9 @@ import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from api.client_key import KEY_VARIABLE
 from core import search_attributes
+from core.config_store.credentials import new_secret
 from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import PostgresServer
 from tests import firebird_server
@@ -23,6 +25,16 @@ from tests.oracle_server.server import OracleLogin, OracleServer, real_oracle
 from tests.snowflake_server.server import SnowflakeServer
 
 pytest_plugins = ["connectors.conformance.outcomes"]
+API_KEY = new_secret()
+"""Of every stack that tests start, so that the command line in other processes finds it too."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def api_key() -> Iterator[str]:
+    """Stacks and the command line take it from the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY_VARIABLE, API_KEY)
+        yield API_KEY
 
 
 @pytest.fixture(scope="session")

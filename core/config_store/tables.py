@@ -206,3 +206,26 @@ class AuditEvent(Base):
     job_id: Mapped[str | None] = mapped_column(Id)
     before: Mapped[dict[str, Any] | None] = mapped_column(Json)
     after: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class Credential(Base):
+    """An API key, a login code or a session of a browser. The secret itself is nowhere."""
+
+    __tablename__ = "credential"
+    __table_args__ = (
+        CheckConstraint("kind IN ('KEY', 'LOGIN_CODE', 'SESSION')", name="credential_kind"),
+        CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="credential_role"),
+    )
+
+    credential_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    created_by: Mapped[str] = mapped_column(String(255))
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    """NULL: never."""
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+    """To a minute."""
+    revoked_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -82,7 +82,7 @@ class Demo:
         self._say(f"  Temporal Web UI  {self._stack.ui_url}")
 
     def _migrate(self) -> DemoRun:
-        with ApiClient(self._stack.api_url) as client:
+        with ApiClient(self._stack.api_url, self._stack.api_key) as client:
             began = time.monotonic()
             job_id = str(client.submit(self._databases.job())["jobId"])
             self._say(f"Job {job_id} is posted")
@@ -138,7 +138,9 @@ class Demo:
         self._say("Everything stays up until Ctrl-C. Look around:")
         self._say(f"  source           {psql_command(databases.source, SOURCE_DATABASE)}")
         self._say(f"  destination      {psql_command(databases.destination, DESTINATION_DATABASE)}")
-        self._say(f"  command line     export STERNA_API={self._stack.api_url}; sterna jobs")
+        self._say(f"  log in, once     {self._stack.login_link()}")
+        self._say(f"  command line     export STERNA_API={self._stack.api_url} STERNA_API_KEY={self._stack.api_key}")
+        self._say("                   sterna jobs")
         self._say(f"  temporal         temporal workflow list --address {self._stack.temporal_address}")
         try:
             while True:

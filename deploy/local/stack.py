@@ -18,6 +18,9 @@ from types import TracebackType
 import asyncpg
 import httpx
 
+from api.client import ApiClient
+from api.client_key import KEY_VARIABLE, read_access_key, write_access, write_private
+from core.config_store.credentials import new_secret
 from core.temporal_client import STAGES
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from deploy.local.supervised_process import Report, SupervisedProcess
@@ -60,6 +63,8 @@ class LocalStack:
         self.documents = self.folder / "documents"
         self.staging = self.folder / "staging"
         self.api_port = api_port or free_port()
+        self.api_key = os.environ.get(KEY_VARIABLE) or read_access_key(self.folder) or new_secret()
+        """Of an administrator; the same at each start on this folder."""
         self.config_store = PostgresServer(self.folder / "config-store")
         self.temporal = TemporalServer(
             self.folder / "temporal",
@@ -80,6 +85,15 @@ class LocalStack:
     def api_url(self) -> str:
         """Where the REST API is."""
         return f"http://127.0.0.1:{self.api_port}"
+
+    def login_link(self) -> str:
+        """An address that logs a browser in as administrator, once, within ten minutes."""
+        with ApiClient(self.api_url, self.api_key) as client:
+            return client.login_link("administrator", "admin")
+
+    @property
+    def _admin_key_file(self) -> Path:
+        return self.folder / "admin.key"
 
     @property
     def ui_url(self) -> str:
@@ -104,6 +118,8 @@ class LocalStack:
             self.folder.chmod(0o755)
         for folder in (self.logs, self.documents, self.staging):
             folder.mkdir(parents=True, exist_ok=True)
+        write_private(self._admin_key_file, self.api_key)
+        write_access(self.folder, self.api_url, self.api_key)
         try:
             in_parallel(self._start_config_store, self.temporal.start)
             in_parallel(*(self.process(name).start for name in self.own_programs))
@@ -229,6 +245,7 @@ class LocalStack:
             "STERNA_LEASES": str(self.folder / "leases"),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
+            "STERNA_ADMIN_KEY_FILE": str(self._admin_key_file),
             "STERNA_LOG_FORMAT": os.environ.get("STERNA_LOG_FORMAT", "text"),  # people read these logs
             **self._environment,
             **self._process_environment.get(name, {}),

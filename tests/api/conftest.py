@@ -27,14 +27,17 @@ from core.documents import DocumentStore
 from core.job_start import JobStarter
 from core.settings import Settings
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
-from tests.conftest import NewDatabase, connect
+from tests.conftest import API_KEY, NewDatabase, connect
 
 Json = dict[str, Any]
 
 
 def private_settings(postgres: PostgresServer, database: str, folder: Path) -> Settings:
     """Settings with a config store, folders and task queues that nobody else uses."""
+    key_file = folder / "admin.key"
+    key_file.write_text(API_KEY, encoding="utf-8")
     return Settings(
+        admin_key_file=key_file,
         config_store=f"postgresql+asyncpg://{postgres.user}@127.0.0.1:{postgres.port}/{database}",
         documents=folder / "documents",
         staging=folder / "staging",
@@ -64,7 +67,8 @@ async def running_api(settings: Settings, store: ConfigStore, client: Client) ->
     while not server.started:
         await asyncio.sleep(0.01)
     base_url = f"http://127.0.0.1:{settings.api_port}"
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as http:
+    key = {"Authorization": f"Bearer {API_KEY}"}
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30, headers=key) as http:
         yield http
     server.should_exit = True
     await serving

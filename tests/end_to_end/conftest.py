@@ -103,7 +103,8 @@ class Jobs:
     """The REST API as a client sees it."""
 
     def __init__(self, stack: LocalStack) -> None:
-        self.http = httpx.Client(base_url=stack.api_url, timeout=30, trust_env=False)
+        headers = {"Authorization": f"Bearer {stack.api_key}"}
+        self.http = httpx.Client(base_url=stack.api_url, timeout=30, trust_env=False, headers=headers)
 
     def post(self, spec: dict[str, Any], **headers: str) -> str:
         """Posts a job and returns its id."""
