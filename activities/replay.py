@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.heartbeat import beating
 from core.documents import certificate_document, progress_document, proof_document
+from core.errors import Conflict, NotFound
 from core.progress import JobProgress
 from core.rejects import TableRejects
 from core.replay import RejectedTable, ReplayClose, Replayed, ReplayInput, ReplayOutcome, ReplayPlan, ReplayRun
@@ -47,18 +48,29 @@ class ReplayBooks:
 
     @activity.defn
     async def find_rejects(self, given: ReplayRun) -> ReplayPlan:
-        """The tables of the run that have rejects, with the proof that counted them."""
-        spec = (await self._store.get_job(given.job_id)).spec
-        tables = []
+        """The tables of the run that have rejects, with the proof that counted them. Those that a replay loaded which
+        ended before it could say so are among them. Raises Conflict where the job runs, or where none came so far as
+        to be proved."""
+        job = await self._store.get_job(given.job_id)
+        if not job.status.final or job.run < given.run:
+            raise Conflict("a run of the job has begun", remedy="Wait for its end and replay what it rejects")
+        tables, unproved = [], []
         for table in self._progress(given.job_id, given.run).tables:
             if not table.rejected or (given.tables and table.table_id not in given.tables):
                 continue
-            text = self._documents.read(proof_document(given.job_id, given.run, table.table_id))
-            proof = ValidateInput.model_validate_json(text)
             rejects = TableRejects(self._documents, given.job_id, given.run, table.table_id)
+            proof = self._proof(given, table.table_id)
+            if proof is None or proof.begun.load != rejects.load():
+                unproved.append(table.name)
+                continue
             replay = rejects.replayed(proof.begun.load) + 1
             tables.append(RejectedTable(table_id=table.table_id, name=table.name, replay=replay, proof=proof))
-        return ReplayPlan(outage_limit=spec.options.outage_limit, tables=tables)
+        if unproved and not tables:
+            raise Conflict(
+                f"not all rows of {', '.join(unproved)} were read, so there is nothing to replay into",
+                remedy="Start the job: a new run reads them all",
+            )
+        return ReplayPlan(outage_limit=job.spec.options.outage_limit, tables=tables)
 
     @activity.defn
     async def close_replay(self, given: ReplayClose) -> ReplayOutcome:
@@ -91,6 +103,13 @@ class ReplayBooks:
             proved=proved,
             certificate=certificate_document(given.job_id, given.run),
         )
+
+    def _proof(self, given: ReplayRun, table_id: str) -> ValidateInput | None:
+        try:
+            text = self._documents.read(proof_document(given.job_id, given.run, table_id))
+        except NotFound:
+            return None
+        return ValidateInput.model_validate_json(text)
 
     def _progress(self, job_id: str, run: int) -> JobProgress:
         return JobProgress.model_validate(json.loads(self._documents.read(progress_document(job_id, run))))

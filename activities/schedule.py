@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.service import RPCError, RPCStatusCode
 
 from core.errors import NotFound, Unavailable
+from core.running_replay import is_replayed
 from core.schedule import StartRunInput, StartRunResult
 from core.temporal_client import schedule_id
 
@@ -30,8 +31,11 @@ class ScheduleActivities:
     async def start_run(self, given: StartRunInput) -> StartRunResult:
         """Begins a run in the config store and starts its workflow. Idempotent by the scheduled time.
 
-        Raises Unavailable, to be tried again, until the workflow is known to have started.
+        Raises Unavailable, to be tried again, while the job's rejects are replayed and until the workflow is known to
+        have started.
         """
+        if await is_replayed(self._client, given.job_id):
+            raise Unavailable("the job's rejects are being replayed")
         try:
             begun = await self._store.begin_scheduled(given.job_id, given.scheduled_at, waits=given.waits)
         except NotFound:

@@ -152,14 +152,15 @@ class ApiClient:
         """The proof of the newest run, as JSON text."""
         return self._request("GET", f"/api/jobs/{job_id}/certificate").text
 
-    def rejects(self, job_id: str, table: str | None, limit: int) -> dict[str, Any]:
+    def rejects(self, job_id: str, table: str | None, limit: int, run: int | None = None) -> dict[str, Any]:
         """Rows that were refused, and how many there are."""
-        parameters = {"limit": str(limit), **({"table": table} if table else {})}
+        parameters = {"limit": str(limit), **({"table": table} if table else {}), **({"run": str(run)} if run else {})}
         return self._object("GET", f"/api/jobs/{job_id}/rejects", params=parameters)
 
-    def replay(self, job_id: str, tables: list[str]) -> dict[str, Any]:
+    def replay(self, job_id: str, tables: list[str], run: int | None = None) -> dict[str, Any]:
         """Begins to load rejects again."""
-        return self._object("POST", f"/api/jobs/{job_id}/rejects/replay", json={"tables": tables})
+        request = {"tables": tables, **({"run": run} if run else {})}
+        return self._object("POST", f"/api/jobs/{job_id}/rejects/replay", json=request)
 
     def last_replay(self, job_id: str) -> dict[str, Any]:
         """How that stands."""

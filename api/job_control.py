@@ -50,6 +50,7 @@ class JobControl:
 
     async def start(self, job_id: str, actor: Actor) -> StoredJob:
         """Begins the next run of a draft or of a job that has ended."""
+        await self._starter.refuse_beside_replay(job_id)
         await self._store.begin_run(job_id, actor=actor)
         await self._starter.ensure_started(job_id)
         return await self._store.get_job(job_id)
@@ -83,6 +84,7 @@ class JobControl:
         job = await self._store.get_job(job_id)
         if job.status is not JobStatus.FAILED:
             return await self._tell(job_id, "retry", self._retrying(request), actor, request.model_dump())
+        await self._starter.refuse_beside_replay(job_id)
         last = self._progress.last_words(job)
         await self._store.reopen_run(job_id, _unfinished_tables(last, request.tables), actor=actor)
         await self._starter.ensure_started(job_id)

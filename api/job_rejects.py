@@ -15,9 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from core.base_model import Model
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, StoredJob, StoredTable
-from core.documents import DocumentStore
+from core.documents import DocumentStore, progress_document
 from core.errors import Conflict, NotFound
 from core.job_start import RPC_TIMEOUT
+from core.progress import JobProgress
 from core.rejects import Reject, TableRejects
 from core.replay import ReplayOutcome, ReplayRequest, ReplayRun
 from core.temporal_client import replay_workflow_id, task_queue
@@ -56,12 +57,13 @@ class JobRejects:
         self._documents = documents
         self._queue = task_queue(task_queue_prefix, "control")
 
-    async def page(self, job_id: str, table: str | None, offset: int, limit: int) -> RejectPage:
-        """Rows by table and batch. Raises NotFound for a table that the job does not have."""
+    async def page(self, job_id: str, table: str | None, offset: int, limit: int, run: int | None = None) -> RejectPage:
+        """Rows by table and batch, of the newest run unless one is given. Raises NotFound for a table that the job
+        does not have."""
         job = await self._store.get_job(job_id)
         total, rejects = 0, list[Reject]()
         for chosen in _chosen(job, [table] if table else []):
-            kept = TableRejects(self._documents, job.job_id, job.run, chosen.table_id)
+            kept = TableRejects(self._documents, job.job_id, run or job.run, chosen.table_id)
             count = kept.count(waiting=True)
             first = max(0, offset - total)
             if first < count and len(rejects) < limit:
@@ -70,22 +72,23 @@ class JobRejects:
         return RejectPage(total=total, rejects=rejects)
 
     async def replay(self, job_id: str, request: ReplayRequest, actor: Actor) -> ReplayView:
-        """Starts loading rejects again. Raises NotFound for a table that the job does not have, Conflict while the job
-        or a replay runs and where there is nothing to replay."""
+        """Starts loading rejects again, or goes on where a replay was stopped before it wrote the certificate. Raises
+        NotFound for a table that the job does not have, Conflict while the job or a replay runs and where there is
+        nothing to replay."""
         job = await self._store.get_job(job_id)
         if not job.status.final:
             raise Conflict(
                 f"the job is {job.status}", remedy="Retry its parked tables, or wait for its end and replay then"
             )
-        chosen = _chosen(job, request.tables)
-        rejected = (TableRejects(self._documents, job.job_id, job.run, one.table_id) for one in chosen)
-        if not any(one.count() for one in rejected):
+        chosen, run = _chosen(job, request.tables), request.run or job.run
+        rejected = (TableRejects(self._documents, job.job_id, run, one.table_id) for one in chosen)
+        if not any(one.count() for one in rejected) and not self._uncertified(job, run, chosen):
             raise Conflict("there is no reject to replay", remedy="GET …/rejects lists them")
         ids = [table.table_id for table in chosen] if request.tables else []
         try:
             await self._client.start_workflow(
                 "ReplayRejects",
-                ReplayRun(job_id=job.job_id, run=job.run, tables=ids),
+                ReplayRun(job_id=job.job_id, run=run, tables=ids),
                 id=replay_workflow_id(job.job_id),
                 task_queue=self._queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -97,6 +100,15 @@ class JobRejects:
             raise Conflict("a replay is running already", remedy="GET …/rejects/replay shows it") from error
         await self._store.record_event(job_id, "replay", actor=actor, after=request.model_dump())
         return ReplayView(status="RUNNING")
+
+    def _uncertified(self, job: StoredJob, run: int, tables: Sequence[StoredTable]) -> bool:
+        """The run's last words name rejects of these tables, which an unfinished replay has loaded."""
+        try:
+            last = JobProgress.model_validate_json(self._documents.read(progress_document(job.job_id, run)))
+        except NotFound:
+            return False
+        ids = {table.table_id for table in tables}
+        return any(table.rejected for table in last.tables if table.table_id in ids)
 
     async def last_replay(self, job_id: str) -> ReplayView:
         """How the newest replay stands. Raises NotFound where there was none."""

@@ -11,6 +11,7 @@ import typer
 from api.cli import DEFAULT_API, ApiOption, Exit, JobArgument, JsonOption, calling, fail, print_json
 
 POLL_SECONDS = 0.5
+RunOption = Annotated[int | None, typer.Option("--run", min=1, help="Of an earlier run; default: the newest.")]
 PAGE = 1000
 MOST_SHOWN = 20
 
@@ -27,6 +28,7 @@ def rejects(
     values: Annotated[bool, typer.Option("--values", help="Show the rows too; they may be personal.")] = False,
     most: Annotated[int, typer.Option("--limit", min=1, max=PAGE, help="Rows to show.")] = MOST_SHOWN,
     as_json: JsonOption = False,
+    run: RunOption = None,
     api: ApiOption = DEFAULT_API,
 ) -> None:
     """List the rows that the destination refused, with the reason of each. Example: sterna rejects 3f2a shop.orders
@@ -35,7 +37,7 @@ def rejects(
     rows. Mend what keeps them out, then load them with `sterna replay`.
     """
     with calling(api) as client:
-        page = client.rejects(client.find_job(job)["jobId"], table, most)
+        page = client.rejects(client.find_job(job)["jobId"], table, most, run)
     if as_json:
         print_json(page)
         return
@@ -53,6 +55,7 @@ def rejects(
 def replay(
     job: JobArgument,
     tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE]…", help="Default: all with rejects.")] = None,
+    run: RunOption = None,
     api: ApiOption = DEFAULT_API,
 ) -> None:
     """Load the rejects of an ended job again, after what kept them out was mended. Example: sterna replay 3f2a
@@ -62,7 +65,7 @@ def replay(
     """
     with calling(api) as client:
         job_id = client.find_job(job)["jobId"]
-        state = client.replay(job_id, tables or [])
+        state = client.replay(job_id, tables or [], run)
         while state["status"] == "RUNNING":
             time.sleep(POLL_SECONDS)
             state = client.last_replay(job_id)

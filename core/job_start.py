@@ -16,10 +16,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from core import search_attributes
 from core.config_store.runs import StartClaim
 from core.config_store.store import ConfigStore
-from core.errors import Unavailable
+from core.errors import Conflict, Unavailable
 from core.job_spec import JobStatus
 from core.models import JobRun
 from core.route import endpoints
+from core.running_replay import is_replayed
 from core.temporal_client import job_workflow_id, task_queue
 
 MEMO_TOKEN = "startToken"  # noqa: S105
@@ -51,8 +52,22 @@ class JobStarter:
         except (RPCError, Unavailable) as error:
             log.warning("job %s is not started yet: %s", job_id, error)
 
+    async def refuse_beside_replay(self, job_id: str) -> None:
+        """Raises Conflict while the job's rejects are loaded again. Where Temporal is away nobody knows: the run is
+        begun, and waits for the replay's end before its workflow starts."""
+        try:
+            if await is_replayed(self._client, job_id):
+                raise Conflict("the job's rejects are being replayed", remedy="GET …/rejects/replay shows when it ends")
+        except RPCError as error:
+            log.warning("whether the rejects of job %s are replayed is not known: %s", job_id, error)
+
     async def _start(self, claim: StartClaim) -> str:
-        """Run id of the workflow that carries the claim's token. Raises RPCError, Unavailable."""
+        """Run id of the workflow that carries the claim's token. Raises RPCError, Unavailable.
+
+        The job is ACTIVE already: a replay that began before is seen here, one that begins now sees that.
+        """
+        if await is_replayed(self._client, claim.job.job_id):
+            raise Unavailable("its rejects are being replayed")
         deadline = time.monotonic() + CLOSING_SECONDS
         while time.monotonic() < deadline:
             found = await describe(self._client, claim.job.job_id)

@@ -16,6 +16,8 @@ class ReplayRequest(Request):
     """Which tables' rejects to load again, by table id or name; empty: all."""
 
     tables: list[str] = Field(default_factory=list)
+    run: int | None = Field(default=None, ge=1)
+    """Of which run, as long as no later one has begun to load the table; None: the newest."""
 
 
 class ReplayRun(Model):
@@ -52,6 +54,8 @@ class ReplayInput(Model):
     load: int
     replay: int
     digests: bool
+    first: int = 0
+    """The lowest number that no batch of the load has."""
 
 
 class Replayed(Model):

@@ -190,6 +190,8 @@ class ValidateInput(Model):
     """What differs is going to be loaded anew, so it need not be narrowed."""
     rejected: int = 0
     """Rows that were extracted and not loaded; `extracted` is without them."""
+    batches_end: int = 0
+    """All batches of the load have lower numbers, those that healed it too."""
 
 
 class Difference(Model):

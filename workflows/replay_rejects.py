@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from core.models import TableResult
     from core.progress import TableStatus
     from core.replay import RejectedTable, ReplayClose, Replayed, ReplayInput, ReplayOutcome, ReplayPlan, ReplayRun
-    from workflows import outcomes
+    from workflows import incremental_pass, outcomes
     from workflows.activity_options import control, work
 
 PRIORITY = 3
@@ -41,10 +41,11 @@ class ReplayRejects:
 
     async def _replay(self, plan: ReplayPlan, table: RejectedTable) -> TableResult:
         replayed = await self._load(plan, table)
-        proof = table.proof.model_copy(update={"extracted": replayed.loaded, "rejected": replayed.rejected})
+        now = {"extracted": replayed.loaded, "rejected": replayed.rejected, "heals": False}
+        proof = table.proof.model_copy(update=now)
         options = work("validate", plan.outage_limit, PRIORITY, f"validate {table.name}")
         proved = await workflow.execute_activity_method(ValidateActivities.validate_table, proof, **options)
-        return TableResult(
+        result = TableResult(
             table_id=table.table_id,
             status=TableStatus.FAILED if proved.failed else TableStatus.COMPLETED,
             rows=proved.rows,
@@ -53,6 +54,8 @@ class ReplayRejects:
             evidence=proved.evidence,
             proved=proved.proved,
         )
+        await incremental_pass.conclude_replay(proof, result, table.name)
+        return result
 
     async def _load(self, plan: ReplayPlan, table: RejectedTable) -> Replayed:
         given = ReplayInput(
@@ -60,6 +63,7 @@ class ReplayRejects:
             load=table.proof.begun.load,
             replay=table.replay,
             digests=table.proof.mode == "checksum",
+            first=table.proof.batches_end,
         )
         options = work("load", plan.outage_limit, PRIORITY, f"load the rejects of {table.name}")
         return await workflow.execute_activity_method(ReplayActivities.replay_table, given, **options)

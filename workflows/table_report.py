@@ -88,4 +88,5 @@ def proof_input(state: TableRun, now: datetime) -> ValidateInput:
         healed=state.healing.done,
         heals=table_healing.heals(state),
         rejected=state.rejected,
+        batches_end=table_healing.batches_end(state),
     )

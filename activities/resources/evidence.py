@@ -18,6 +18,7 @@ from core.documents import (
     proof_document,
     run_folder,
 )
+from core.errors import NotFound
 from core.healing import DifferingRows
 from core.job_spec import JobSpec
 from core.limit_words import beyond, change
@@ -147,10 +148,13 @@ class Evidence:
         return self._documents.write_json(reference, certificate), proved
 
     def amend_certificate(self, given: ReplayClose, progress: JobProgress) -> bool:
-        """The run's certificate after a replay, with the tables' new evidence; the one before it is kept beside it.
-        Whether every table is proved. Idempotent."""
+        """The run's certificate after a replay, with the tables' new evidence; the one before it is kept beside it. A
+        run that was cancelled has none. Whether every table is proved. Idempotent."""
         reference, finished = certificate_document(given.job_id, given.run), given.finished_at.isoformat()
-        before = self._documents.read(reference)
+        try:
+            before = self._documents.read(reference)
+        except NotFound:
+            return all(table.proved for table in progress.tables)
         certificate = json.loads(before)
         replays = certificate.get("replays", [])
         if not replays or replays[-1]["finishedAt"] != finished:

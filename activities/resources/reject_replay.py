@@ -61,7 +61,7 @@ class RejectReplay:
             left_out = self._table(route, [row.values for row in refused])
             return await asyncio.to_thread(_digest, left_out, self._routes.staged_proof(route).columns)
 
-        number = route.plan.batches + given.replay - 1
+        number = max(route.plan.batches, given.first) + given.replay - 1
         entry = LedgerEntry(route.job_id, route.table_id, given.load, number, digest, rejected=-len(ready))
         await isolating.load_isolating(
             target, entry, WholeBatch(arrow=rows), proof, keep, most=len(ready), digests=given.digests

@@ -22,9 +22,10 @@ async def list_rejects(
     table: Annotated[str | None, Query(description="One table, by id or by the name of either side.")] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=0, le=MOST_PER_PAGE)] = 100,
+    run: Annotated[int | None, Query(ge=1, description="Default: the newest run.")] = None,
 ) -> RejectPage:
     """The rows with their reasons, by table and batch. They may hold personal data."""
-    return await parts.rejects.page(job_id, table, offset, limit)
+    return await parts.rejects.page(job_id, table, offset, limit, run)
 
 
 @router.post("/replay", status_code=status.HTTP_202_ACCEPTED)

@@ -224,7 +224,8 @@ class SqlLedger:
         raise InvalidConfiguration(
             f"{table.name} holds rows of an earlier attempt ({written}) and others ({found - written}), "
             "and the database cannot tell them apart",
-            remedy="Restore what stood in the table before (or empty it) and start a new job, or use loadMode replace",
+            remedy="Where the run before this one has rejects: cancel this one, replay those and start again. Else "
+            "restore what stood in the table before (or empty it) and start a new job, or use loadMode replace",
         )
 
     async def _beginning(self, session: SqlSession, job_id: str, table_id: str, *, run: int) -> dict[str, Any] | None:

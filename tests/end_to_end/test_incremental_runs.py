@@ -26,6 +26,7 @@ from tests.end_to_end.engines import (
 )
 from tests.end_to_end.test_cli_commands import sterna
 from tests.end_to_end.test_load_modes import run_again
+from tests.end_to_end.test_rejects import replayed
 from tests.independent_comparison import assert_equal, assert_same_rows
 
 SOURCE = """
@@ -186,6 +187,35 @@ def test_a_pass_whose_proof_fails_does_not_move_the_watermark_on(databases: Data
         assert assert_equal(source, destination, "public.growing") == 45
         changed = "SELECT id, name, at FROM changing WHERE id IN (3, 39, 40, 42, 43)"
         assert assert_same_rows(source, changed, destination, changed) == 5
+
+
+def test_a_pass_with_rejects_leaves_the_watermark_until_the_rows_are_in(databases: Databases, jobs: Jobs) -> None:
+    """One table is replayed, which moves its watermark on; the next run reads the other's rejected row again."""
+    databases.prepare(SOURCE)
+    changing = {**CHANGING, "incremental": {"column": "at"}}
+    job_id = jobs.run(databases.spec([changing, GROWING], maxRejects=1))["jobId"]
+    with databases.connect_source() as source, databases.connect_destination() as destination:
+        source.execute(
+            "INSERT INTO changing VALUES (50, 'bad', '2024-01-02'), (51, 'good', '2024-01-03');"
+            "INSERT INTO growing VALUES (50, 'bad'), (51, 'good')"
+        )
+        for table in ("changing", "growing"):
+            destination.execute(f"ALTER TABLE {table} ADD CONSTRAINT good CHECK (name <> 'bad')")
+        told = run_again(jobs, job_id)["tables"]
+        assert all("the watermark stays where it was: the next run reads" in table["message"] for table in told)
+        destination.execute("ALTER TABLE growing DROP CONSTRAINT good; ALTER TABLE changing DROP CONSTRAINT good")
+        assert replayed(jobs, job_id, tables=["growing"]) == {"loaded": 1, "rejected": 0, "proved": True}
+        source.execute("UPDATE changing SET name = 'mended' WHERE id = 50")
+
+        run_again(jobs, job_id)
+
+        passes = evidence(jobs, job_id)
+        assert {name: table["rows"]["extracted"] for name, table in passes.items()} == {
+            "public.changing": 2,
+            "public.growing": 0,
+        }
+        assert_equal(source, destination, "public.growing")
+        assert_equal(source, destination, "public.changing")
 
 
 def test_a_column_that_cannot_be_a_watermark_parks_its_table(databases: Databases, jobs: Jobs) -> None:

@@ -76,9 +76,9 @@ def test_37_bad_rows_of_a_million_are_kept_the_others_proved_and_a_replay_loads_
     assert again.status_code == 409, again.text
 
 
-def replayed(jobs: Jobs, job_id: str) -> dict[str, Any]:
+def replayed(jobs: Jobs, job_id: str, **request: Any) -> dict[str, Any]:
     """What a replay says at its end."""
-    jobs.http.post(f"/api/jobs/{job_id}/rejects/replay").raise_for_status()
+    jobs.http.post(f"/api/jobs/{job_id}/rejects/replay", json=request).raise_for_status()
     states: list[dict[str, Any]] = []
 
     def ended() -> bool:
