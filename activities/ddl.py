@@ -9,12 +9,13 @@ from temporalio import activity
 from activities.heartbeat import beating
 from activities.measuring import measuring, taken
 from connectors.base import CreatesTables, WritesRows, capability
-from core.errors import DataRejected, Parks
+from core.errors import DataRejected
 from core.models import PreparedTables, RoutesInput
 from core.stage_models import Finished, FinishInput
 
 if TYPE_CHECKING:
     from activities.resources.connections import Connections
+    from activities.resources.foreign_keys import ForeignKeys
     from activities.resources.routes import Routes
     from activities.resources.violations import Violations
     from core.route import TableRoute
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 class DdlActivities:
     """Served by `sterna-load` workers. All of them idempotent: what is there already is left alone."""
 
-    def __init__(self, connections: Connections, routes: Routes, violations: Violations) -> None:
+    def __init__(
+        self, connections: Connections, routes: Routes, violations: Violations, foreign_keys: ForeignKeys
+    ) -> None:
         self._connections = connections
         self._routes = routes
         self._violations = violations
+        self._foreign_keys = foreign_keys
 
     @activity.defn
     async def prepare_tables(self, given: RoutesInput) -> PreparedTables:
@@ -72,18 +76,10 @@ class DdlActivities:
 
     @activity.defn
     async def build_foreign_keys(self, given: RoutesInput) -> PreparedTables:
-        """Builds the foreign keys of tables that are all loaded; names the tables whose keys do not hold."""
-        parked = {}
-        for reference in given.routes:
-            route = self._routes.read(reference)
-            creator = await self._creator(route, f"foreign keys {route.destination_table}")
-            try:
-                async with beating():
-                    parallel = self._connections.at_once(route.destination, given.parallel)
-                    await creator.build(route.ddl.foreign_keys, parallel)
-            except Parks as error:
-                parked[route.table_id] = str(error)
-        return PreparedTables(parked=parked)
+        """Builds the foreign keys of tables that are all loaded; names the tables whose keys do not hold, and those
+        that lost rows to one and must be proved again."""
+        async with beating():
+            return await self._foreign_keys.build(given)
 
     async def _creator(self, route: TableRoute, label: str) -> CreatesTables:
         return capability(await self._connections.connector(route.destination, label), CreatesTables)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.resources.reference_order import referred_first
 from core.documents import certificate_document, progress_document, proof_document
 from core.errors import Conflict, NotFound
 from core.progress import JobProgress
 from core.rejects import TableRejects
 from core.replay import RejectedTable, ReplayClose, Replayed, ReplayInput, ReplayOutcome, ReplayPlan, ReplayRun
+from core.route import TableRoute
 from core.stage_models import ValidateInput
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class ReplayBooks:
                 f"not all rows of {', '.join(unproved)} were read, so there is nothing to replay into",
                 remedy="Start the job: a new run reads them all",
             )
-        return ReplayPlan(outage_limit=job.spec.options.outage_limit, tables=tables)
+        return ReplayPlan(outage_limit=job.spec.options.outage_limit, tables=self._referred_first(tables))
 
     @activity.defn
     async def close_replay(self, given: ReplayClose) -> ReplayOutcome:
@@ -103,6 +105,14 @@ class ReplayBooks:
             proved=proved,
             certificate=certificate_document(given.job_id, given.run),
         )
+
+    def _referred_first(self, tables: list[RejectedTable]) -> list[RejectedTable]:
+        """Rows that others refer to come back before these."""
+        routes = {
+            table.table_id: TableRoute.model_validate_json(self._documents.read(table.proof.route)) for table in tables
+        }
+        order = [route.table_id for route in referred_first(list(routes.values()))]
+        return sorted(tables, key=lambda table: order.index(table.table_id))
 
     def _proof(self, given: ReplayRun, table_id: str) -> ValidateInput | None:
         try:

@@ -46,7 +46,7 @@ def evidence_document(job_id: str, run: int, table_id: str) -> str:
 
 
 def proof_document(job_id: str, run: int, table_id: str) -> str:
-    """What a table with rejects was proved to hold, to go on from when they are replayed."""
+    """What a table that has rejects, or may get some, was proved to hold, to go on from when rows come or go."""
     return f"{table_folder(job_id, run, table_id)}/proof.json"
 
 

@@ -15,7 +15,7 @@ from core.progress import JobProgress, Snapshot, TableStatus
 from core.read_pressure import ReadPressure
 from core.route import Endpoint
 from core.schema import Digest
-from core.stage_models import BatchSpan, LoadBegun
+from core.stage_models import BatchSpan, LoadBegun, ValidateInput
 from core.time_spent import TimeSpent
 
 
@@ -109,6 +109,8 @@ class RoutesInput(Model):
     routes: list[str]
     parallel: int = 1
     """DDL statements at once."""
+    max_rejects: int = 0
+    """Of each table: rows that refer to none may become rejects."""
 
 
 class PreparedTables(Model):
@@ -117,6 +119,8 @@ class PreparedTables(Model):
     parked: dict[str, str] = Field(default_factory=dict)
     dropped_keys: list[str] = Field(default_factory=list)
     """Foreign keys that stood at the destination and were dropped for the load."""
+    corrected: dict[str, ValidateInput] = Field(default_factory=dict)
+    """By table id, what tables that lost rows to a foreign key must be proved to hold now."""
 
 
 class TableRun(Model):

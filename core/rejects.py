@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -21,6 +22,7 @@ from core.errors import NotFound
 RejectStage = Literal["transform", "load", "finish"]
 POINTER = "replayed.json"
 REPLAY, WAITING = "replay-", "waiting-"
+FINISH = re.compile(r"finish-(\d+)-\w+\.jsonl")
 
 
 class Reject(Model):
@@ -62,6 +64,13 @@ class TableRejects:
         """The constraints stand: their rows were mended in the table."""
         for name in self._documents.names(f"{self._folder}/{load}"):
             if name.startswith(WAITING):
+                self._documents.delete(f"{self._folder}/{load}/{name}")
+
+    def drop_uncommitted(self, load: int, rejected: int) -> None:
+        """The ledger has so many rejects: rows that were to be moved out when it had as many are in the table still."""
+        for name in self._documents.names(f"{self._folder}/{load}"):
+            found = FINISH.fullmatch(name)
+            if found is not None and int(found[1]) >= rejected:
                 self._documents.delete(f"{self._folder}/{load}/{name}")
 
     def begin_load(self, load: int) -> None:
@@ -116,9 +125,10 @@ def batch_name(number: int, stage: RejectStage) -> str:
     return f"{number:08d}.{stage}"
 
 
-def finish_name(statement: str) -> str:
-    """Of the rows that were moved out for the constraint that a statement builds."""
-    return f"finish-{_short(statement)}"
+def finish_name(before: int, statement: str) -> str:
+    """Of the rows that were moved out for the constraint that a statement builds, when the ledger had so many rejects:
+    one statement may move rows out more than once."""
+    return f"finish-{before:08d}-{_short(statement)}"
 
 
 def waiting_name(statement: str) -> str:

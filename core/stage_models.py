@@ -192,6 +192,8 @@ class ValidateInput(Model):
     """Rows that were extracted and not loaded; `extracted` is without them."""
     batches_end: int = 0
     """All batches of the load have lower numbers, those that healed it too."""
+    max_rejects: int = 0
+    """Rows may yet be taken out, so what the proof was given is kept."""
 
 
 class Difference(Model):

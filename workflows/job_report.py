@@ -111,6 +111,10 @@ class JobReport:
             }
         )
 
+    def amend(self, table_id: str, **update: object) -> None:
+        """What is known of the table's end has changed."""
+        self.end(self._results[table_id].model_copy(update=update))
+
     def take_back(self, names: list[str]) -> list[TableResult]:
         """Parked and failed tables (all, or those named by id or name) become PENDING; their last results."""
         chosen = [

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from core.progress import JobProgress, Snapshot, TableStatus
     from workflows import outcomes
     from workflows.activity_options import control, reaching, surveying, work
+    from workflows.foreign_keys import ForeignKeySteps
     from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
     from workflows.maintenance import Maintenance
@@ -59,6 +60,7 @@ class MigrationJob:
         self._limits = JobLimits(self._children, self._report)
         self._maintenance = Maintenance(self._standstill, self._report)
         self._operator = OperatorWait(self._gate, self._report, self._record)
+        self._foreign_keys = ForeignKeySteps(self._operator, self._report)
         self._plan: JobPlan | None = None
         self._entries: dict[str, TableEntry] = {}
         self._states: dict[str, TableRun] = {}
@@ -281,20 +283,14 @@ class MigrationJob:
         await self._children.run_queue(lambda: self._limits.parallel_tables, self._table_run, interrupted)
 
     async def _build_foreign_keys(self) -> None:
-        """Once all tables are in; a key that does not hold parks its table."""
+        """Once all tables are in; a key that does not hold parks its table, or makes rejects of the rows in its way."""
         done = [self._entries.get(table_id) for table_id in self._report.ids(TableStatus.COMPLETED)]
         entries = [entry for entry in done if entry is not None and entry.has_foreign_keys]
         if not entries:
             return
         self._show("building foreign keys")
-        given = self._routes(entries)
-        built = await self._operator.until_it_works(
-            lambda: workflow.start_activity_method(
-                DdlActivities.build_foreign_keys, given, **self._load_work(f"foreign keys of {len(entries)} tables")
-            )
-        )
-        for table_id, reason in built.parked.items():
-            self._report.park(table_id, reason)
+        built = await self._foreign_keys.build(self._routes(entries), self._known_plan.options.outage_limit)
+        self._loaded.difference_update(self._report.ids(TableStatus.FAILED))
         if not built.parked and not self._report.failed:
             self._dropped_keys = []
 
@@ -387,7 +383,11 @@ class MigrationJob:
 
     def _routes(self, entries: list[TableEntry]) -> RoutesInput:
         return RoutesInput(
-            job_id=self._run.job_id, run=self._run.run, routes=[entry.route for entry in entries], parallel=2
+            job_id=self._run.job_id,
+            run=self._run.run,
+            routes=[entry.route for entry in entries],
+            parallel=2,
+            max_rejects=self._known_plan.options.max_rejects,
         )
 
     def _load_work(self, summary: str) -> workflow.ActivityConfig:

@@ -89,4 +89,5 @@ def proof_input(state: TableRun, now: datetime) -> ValidateInput:
         heals=table_healing.heals(state),
         rejected=state.rejected,
         batches_end=table_healing.batches_end(state),
+        max_rejects=state.options.max_rejects,
     )

@@ -93,7 +93,7 @@ class Evidence:
             "seconds": {part: round(seconds, 6) for part, seconds in given.timings.items()},
             "wallSeconds": round(given.wall_seconds, 3),
         }
-        if given.rejected:
+        if given.rejected or given.max_rejects:
             self._documents.write(
                 proof_document(route.job_id, route.run, route.table_id), given.model_dump_json(by_alias=True, indent=1)
             )

@@ -26,9 +26,11 @@ class Violations:
         self._routes = routes
         self._documents = documents
 
-    async def move_out(self, route: TableRoute, given: FinishInput) -> int:
-        """Moves rows that violate the table's keys and checks out of it; their number. Raises DataRejected where they
-        are more than `maxRejects` leaves room for."""
+    async def move_out(
+        self, route: TableRoute, given: FinishInput, statements: Sequence[Statement] | None = None
+    ) -> int:
+        """Moves rows that violate what the statements build (default: the table's keys and checks) out of it; their
+        number. Raises DataRejected where they are more than `maxRejects` leaves room for."""
         assert given.load is not None
         connector = await self._connections.connector(route.destination, f"rejects {route.destination_table}")
         if not isinstance(connector, MovesViolations):
@@ -37,10 +39,10 @@ class Violations:
         writer = capability(connector, WritesRows)
         load = self._routes.load_ref(route, given.load)
         moved = 0
-        for statement in [*route.ddl.keys, *route.ddl.checks]:
+        for statement in [*route.ddl.keys, *route.ddl.checks] if statements is None else statements:
             before = sum(row.rejected for row in await writer.ledger_rows(load))
             allowed = max(0, given.max_rejects - before)
-            keep = self._keeper(route, given.load, statement, allowed)
+            keep = self._keeper(route, given.load, statement, before, allowed)
             moved += await violations.move_out(
                 statement,
                 self._routes.target(route),
@@ -60,17 +62,19 @@ class Violations:
             return Finished()
         connector = await self._connections.connector(route.destination, f"ledger {route.destination_table}")
         rows = await capability(connector, WritesRows).ledger_rows(self._routes.load_ref(route, given.load))
-        loaded = sum((row.digest for row in rows), Digest())
-        return Finished(loaded=loaded, rejected=sum(row.rejected for row in rows))
+        loaded, rejected = sum((row.digest for row in rows), Digest()), sum(row.rejected for row in rows)
+        self._rejects(route).drop_uncommitted(given.load, rejected)
+        return Finished(loaded=loaded, rejected=rejected)
 
-    def _keeper(self, route: TableRoute, load: int, statement: Statement, allowed: int) -> KeepMoved:
+    def _keeper(self, route: TableRoute, load: int, statement: Statement, before: int, allowed: int) -> KeepMoved:
         async def keep(rows: Sequence[MovedRow], error: DataRejected) -> None:
             rejects = [moved_reject(route, row.number, row.values, error) for row in rows]
             if len(rejects) > allowed:
                 self._rejects(route).write(load, waiting_name(statement.sql), rejects)
                 at_least = len(rejects) > max(allowed, SHOWN)
                 raise too_many(route, len(rejects), allowed, error, at_least=at_least)
-            self._rejects(route).write(load, finish_name(statement.sql), rejects)
+            self._rejects(route).drop_uncommitted(load, before)
+            self._rejects(route).write(load, finish_name(before, statement.sql), rejects)
 
         return keep
 

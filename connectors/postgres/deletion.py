@@ -16,12 +16,14 @@ CASCADES = (
 )
 
 
-async def refuse_cascades(connection: asyncpg.Connection[Any], table: TableName) -> None:
+async def refuse_cascades(
+    connection: asyncpg.Connection[Any], table: TableName, *, purpose: str = "loaded anew"
+) -> None:
     """Raises InvalidConfiguration where a foreign key deletes or changes rows of other tables together with these."""
     found = await connection.fetchrow(CASCADES, qualified(table))
     if found is not None:
         raise InvalidConfiguration(
-            f"rows of {table} cannot be loaded anew: the foreign key {found[0]} of {found[1]} would delete or change "
+            f"rows of {table} cannot be {purpose}: the foreign key {found[0]} of {found[1]} would delete or change "
             "rows there",
             remedy="Drop that foreign key, then retry",
         )

@@ -11,6 +11,9 @@ from core.schema import ForeignKey, Statement, TableName
 NAME = r'"((?:[^"]|"")+)"'
 ADD_CONSTRAINT = re.compile(rf"ALTER TABLE {NAME}\.{NAME} ADD CONSTRAINT {NAME} (.*)", re.DOTALL)
 CREATE_INDEX = re.compile(rf"CREATE (UNIQUE )?INDEX {NAME} ON {NAME}\.{NAME} (.*)", re.DOTALL)
+QUOTED = r'"(?:[^"]|"")+"'
+COLUMNS = rf"({QUOTED}(?:, {QUOTED})*)"
+FOREIGN_KEY = re.compile(rf"FOREIGN KEY \({COLUMNS}\) REFERENCES {NAME}\.{NAME} \({COLUMNS}\)(.*)", re.DOTALL)
 REFERENCED = re.compile(rf'FOREIGN KEY \((?:[^")]|"(?:[^"]|"")+")*\) REFERENCES {NAME}\.{NAME}')
 
 
@@ -66,6 +69,25 @@ def target_of(statement: Statement) -> Target | None:
     return Target(
         table=_table(schema, table), name=_unquoted(name), definition=definition, index=True, unique=bool(unique)
     )
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a foreign key says of rows. Names of columns are quoted."""
+
+    columns: list[str]
+    table: TableName
+    keys: list[str]
+    options: str
+
+
+def reference_of(definition: str) -> Reference | None:
+    """The foreign key that a constraint's definition is; None for others, and for those over periods."""
+    found = FOREIGN_KEY.fullmatch(definition)
+    if found is None:
+        return None
+    columns, schema, table, keys, options = found.groups()
+    return Reference(re.findall(QUOTED, columns), _table(schema, table), re.findall(QUOTED, keys), options)
 
 
 def _key_columns(columns: list[str], period: bool) -> str:

@@ -8,16 +8,18 @@ from typing import Any
 import asyncpg
 
 from connectors.contract import DigestMethod, KeepMoved, LoadRef, LoadTarget, MovedRow
+from connectors.postgres.deletion import refuse_cascades
 from connectors.postgres.errors import BY_CODE, translated
 from connectors.postgres.hashing import readable
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.own_rows import own_rows
 from connectors.postgres.row_digests import digest_groups
 from connectors.postgres.sql import identifier, qualified
-from connectors.postgres.statements import Target, target_of
+from connectors.postgres.statements import Target, reference_of, target_of
 from core.errors import DataMismatch, DataRejected
 from core.schema import Statement
 
+UNCHECKED = ("NOT VALID", "NOT ENFORCED")
 CLONE, MOVED = "sterna_clone", "sterna_moved"
 DEFERRABLE = re.compile(r" (NOT )?DEFERRABLE( INITIALLY (DEFERRED|IMMEDIATE))?$")
 NEWLY_REQUIRED = """
@@ -48,20 +50,23 @@ class PostgresViolations:
     ) -> int:
         """See MovesViolations."""
         made = target_of(statement)
-        if made is None or made.referenced is not None or (made.index and not made.unique) or target.upsert_keys:
+        if made is None or (made.index and not made.unique) or target.upsert_keys:
             return 0
         with translated(f"looking for rows that violate {statement.purpose}"):
             async with self._connection.transaction():
                 await self._connection.execute(f"LOCK TABLE {qualified(target.table)} IN SHARE ROW EXCLUSIVE MODE")
                 rows = await own_rows(self._connection, target.table)
                 code, condition = await self._violated(made, rows, load)
-                if not await self._gather(rows, condition, load, most):
+                if not condition or not await self._gather(rows, condition, load, most):
                     return 0
+                await refuse_cascades(self._connection, target.table, purpose="moved out")
                 await keep(await self._described(rows, proof), _reason(statement, code))
                 return await self._move(rows, load, proof)
 
     async def _violated(self, made: Target, rows: str, load: LoadRef) -> tuple[str, str]:
-        """SQLSTATE and SQL condition of the rows that are in the constraint's way."""
+        """SQLSTATE and SQL condition of the rows that are in the constraint's way; '' where none is known."""
+        if made.referenced is not None:
+            return "23503", await self._orphaned(made)
         clone = f"pg_temp.{CLONE}"
         await self._connection.execute(f"CREATE TEMPORARY TABLE {CLONE} (LIKE {qualified(made.table)}) ON COMMIT DROP")
         definition = DEFERRABLE.sub("", made.definition)
@@ -76,7 +81,20 @@ class PostgresViolations:
         if await self._connection.fetchval(UNIQUE, clone):
             return "23505", await self._not_first(made, rows, load)
         checked = await self._connection.fetchval(CHECKED, clone)
-        return ("23514", f"NOT ({checked})") if checked else ("", "false")
+        return ("23514", f"NOT ({checked})") if checked else ("", "")
+
+    async def _orphaned(self, made: Target) -> str:
+        """Rows that refer to none. A key that does not look at rows that stand is never in their way."""
+        key = reference_of(made.definition)
+        if key is None or any(word in key.options for word in UNCHECKED):
+            return ""
+        own = [f"sterna_own.{name}" for name in key.columns]
+        same = " AND ".join(f"sterna_key.{there} = {here}" for there, here in zip(key.keys, own, strict=True))
+        others = f"FROM {await own_rows(self._connection, key.table)} AS sterna_key WHERE {same}"
+        orphaned = f"num_nulls({', '.join(own)}) = 0 AND NOT EXISTS (SELECT {others})"
+        if "MATCH FULL" in key.options:
+            orphaned += f" OR num_nulls({', '.join(own)}) NOT IN (0, {len(own)})"
+        return orphaned
 
     async def _not_first(self, made: Target, rows: str, load: LoadRef) -> str:
         """Of rows that exclude each other one stays: one that stood before, else the first one by its text."""
@@ -147,6 +165,7 @@ def _joined(rows: str) -> str:
 def _reason(statement: Statement, code: str) -> DataRejected:
     meanings = {
         "23502": "NULL in a column of the key",
+        "23503": "the row that it refers to is missing",
         "23505": "another row has the same key",
         "23514": "the row does not satisfy the check",
     }

@@ -20,6 +20,7 @@ from activities.resources.data_scan import DataScan
 from activities.resources.difference_count import DifferenceCount
 from activities.resources.difference_search import DifferenceSearch
 from activities.resources.evidence import Evidence
+from activities.resources.foreign_keys import ForeignKeys
 from activities.resources.key_comparison import KeyComparison
 from activities.resources.multiset_difference import MultisetDifference
 from activities.resources.refused_values import RefusedValues
@@ -110,9 +111,7 @@ class JobInProcess:
         assert surveyed.parked == []
         assert [route.refusals for route in surveyed.routes if route.refusals] == []
         references = [self._routes.write(route) for route in surveyed.routes]
-        ddl = DdlActivities(
-            self._connections, self._routes, Violations(self._connections, self._routes, self._documents)
-        )
+        ddl = self._ddl()
         prepared = await self._activity.run(
             ddl.prepare_tables, RoutesInput(job_id=self._job_id, run=1, routes=references)
         )
@@ -149,6 +148,11 @@ class JobInProcess:
         evidence = Evidence(self._documents, self._routes)
         return ValidateActivities(self._connections, self._routes, evidence, differences, counts)
 
+    def _ddl(self) -> DdlActivities:
+        violations = Violations(self._connections, self._routes, self._documents)
+        foreign_keys = ForeignKeys(self._connections, self._routes, self._documents, violations)
+        return DdlActivities(self._connections, self._routes, violations, foreign_keys)
+
     async def _move(self, route: TableRoute, reference: str, allowed: int | None) -> Outcome:
         refused = RefusedValues(self._routes)
         extract = ExtractActivities(self._connections, self._routes, self._staging, refused)
@@ -183,9 +187,7 @@ class JobInProcess:
             LoadInput(route=reference, load=begun.load, batches=staged.batches, allowed_rejects=allowed),
         )
         await self._activity.run(
-            DdlActivities(
-                self._connections, self._routes, Violations(self._connections, self._routes, self._documents)
-            ).finish_table,
+            self._ddl().finish_table,
             FinishInput(route=reference),
         )
         result = await self._activity.run(

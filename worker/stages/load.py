@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from activities.ddl import DdlActivities
 from activities.load import LoadActivities
 from activities.replay import ReplayActivities
+from activities.resources.foreign_keys import ForeignKeys
 from activities.resources.refused_values import RefusedValues
 from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.reject_replay import RejectReplay
@@ -27,7 +28,9 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
         RefusedValues(parts.routes),
         RejectIsolation(parts.connections, parts.routes, parts.documents),
     )
-    ddl = DdlActivities(parts.connections, parts.routes, Violations(parts.connections, parts.routes, parts.documents))
+    violations = Violations(parts.connections, parts.routes, parts.documents)
+    foreign_keys = ForeignKeys(parts.connections, parts.routes, parts.documents, violations)
+    ddl = DdlActivities(parts.connections, parts.routes, violations, foreign_keys)
     row_changes = RowChanges(parts.routes)
     replay = ReplayActivities(parts.routes, RejectReplay(parts.connections, parts.routes, row_changes, parts.documents))
     yield [
