@@ -8,6 +8,7 @@ from uuid import uuid4
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.resources.accepted_losses import reason_of
 from core.limit_words import beyond, change
 from core.models import PlanInput, PlanResult
 from core.route import endpoints
@@ -56,6 +57,7 @@ class PlanActivities:
                     for route in surveyed.routes
                     for refusal in route.refusals
                 ),
+                *({"table": label, "reason": reason_of(label)} for label in surveyed.nameless),
             ],
             "notCarried": [item.model_dump(mode="json", by_alias=True) for item in surveyed.not_carried],
         }

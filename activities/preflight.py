@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beating
+from activities.resources.accepted_losses import reason_of
 from activities.step_size import step_bytes
 from core.errors import InvalidConfiguration
 from core.models import (
@@ -71,6 +72,11 @@ class PreflightActivities:
             tables = {table.table_id: spec for table, spec in zip(stored, specs, strict=True)}
             watermarks = await self._store.watermarks(given.job_id, before_run=given.run)
             surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only, watermarks)
+            if surveyed.nameless and isinstance(job.tables, list):
+                raise InvalidConfiguration(
+                    "; ".join(map(reason_of, surveyed.nameless)),
+                    remedy="Cancel the job and post it with destination columns as schema.table.column",
+                )
         ready = [route for route in surveyed.routes if not route.refusals]
         self._evidence.write_not_carried(given.job_id, given.run, surveyed.not_carried)
         return JobPlan(

@@ -197,6 +197,14 @@ class JobOptions(Request):
     max_bytes_per_second: int | None = Field(default=None, ge=1)
     """Bytes read in a second, by all tables and workers of the job together; default: as fast as it goes."""
 
+    @field_validator("accept_lossy")
+    @classmethod
+    def _names_columns(cls, value: list[str]) -> list[str]:
+        for label in value:
+            if not all(label.rpartition(".")[::2]):
+                raise ValueError(f"'{label}' is no column of a table. Write schema.table.column, as refusals name it")
+        return value
+
     @field_validator("maintenance_window")
     @classmethod
     def _is_a_window(cls, value: str | list[str] | None) -> str | list[str] | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from activities.resources.accepted_losses import nameless, refuse_unknown
 from activities.resources.connections import Connections
 from activities.resources.naming import Naming
 from activities.resources.pass_planner import plan_pass
@@ -76,6 +77,8 @@ class Surveyed:
     routes: list[TableRoute] = field(default_factory=list)
     parked: list[ParkedTable] = field(default_factory=list)
     not_carried: list[NotCarried] = field(default_factory=list)
+    nameless: list[str] = field(default_factory=list)
+    """What `acceptLossy` names of no table of the job."""
 
 
 class Survey:
@@ -143,6 +146,9 @@ class Survey:
                 surveyed.parked.append(outcome)
             else:
                 surveyed.routes.append(outcome)
+        accepted = job.options.accept_lossy
+        surveyed.nameless = [] if only is not None else nameless(accepted, surveyed.routes, surveyed.parked)
+        surveyed.routes = refuse_unknown(accepted, surveyed.routes)
         surveyed.parked = [table for table in surveyed.parked if only is None or table.table_id in only]
         if isinstance(source, ListsObjects):
             schemas = sorted({draft.table.source.name.schema_name for draft in drafts})

@@ -99,6 +99,7 @@ REFUSED: list[tuple[str, Json, str, str]] = [
         "tables[0].transformations[1]",
         "",
     ),
+    ("loss of no table", _changed(["options"], {"acceptLossy": ["v"]}), "options.acceptLossy", "schema.table.column"),
     ("no tables", _changed(["tables"], []), "tables", "include"),
     ("no source", _without(["source"]), "source", "Add it"),
     ("wrong type", _changed(["tables"], "users"), "tables", ""),

@@ -120,6 +120,26 @@ def test_a_loss_is_refused_with_what_to_do_and_counted_once_accepted(
     assert rows(databases) == loss.found
 
 
+def test_names_that_mean_no_column_are_problems_and_hold_up_what_they_were_meant_for(
+    databases: Databases, jobs: Jobs
+) -> None:
+    databases.prepare("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    spec = databases.spec([{"sourceTable": "t"}], acceptLossy=["public.t.V", "public.other.v"])
+    plan = jobs.http.post("/api/jobs/plan", json=spec).raise_for_status().json()
+    misspelt = "acceptLossy names public.t.V, which public.t has not. It has: id, v"
+    nowhere = "acceptLossy names public.other.v, and no table of the job has that column at the destination"
+    assert [problem["reason"] for problem in plan["problems"]] == [misspelt, nowhere]
+    spec["options"] = {"acceptLossy": ["public.t.V"]}
+    job_id = jobs.post(spec)
+    [table] = jobs.wait(job_id)["tables"]
+    assert (table["status"], table["message"]) == ("PARKED", misspelt)
+    jobs.command(job_id, "cancel")
+    spec["options"] = {"acceptLossy": ["public.other.v"]}
+    job_id = jobs.post(spec)
+    assert nowhere in jobs.wait(job_id)["attention"]
+    jobs.command(job_id, "cancel")
+
+
 def refusals(stack: LocalStack, job_id: str) -> list[Path]:
     """Documents about values of the job that were refused."""
     return [path for path in stack.documents.rglob("refused-*.json") if job_id in str(path)]
