@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from activities.resources.routes import Routes
     from activities.resources.violations import Violations
     from core.route import TableRoute
+    from core.schema import Statement, TableDdl
 
 
 class DdlActivities:
@@ -54,8 +55,8 @@ class DdlActivities:
 
     @activity.defn
     async def finish_table(self, given: FinishInput) -> Finished | None:
-        """Builds keys and indexes in parallel, then checks, comments and sequence values. Rows that are in the way of
-        a constraint become rejects, as far as `maxRejects` allows."""
+        """Builds keys and indexes in parallel, then checks, comments, sequence values and statistics. Rows that are in
+        the way of a constraint become rejects, as far as `maxRejects` allows."""
         with measuring() as watch:
             route = self._routes.read(given.route)
             creator = await self._creator(route, f"finish {route.destination_table}")
@@ -65,7 +66,7 @@ class DdlActivities:
                     while True:
                         try:
                             await creator.build(route.ddl.keys, parallel)
-                            await creator.build([*route.ddl.checks, *route.ddl.comments, *route.ddl.sequences], 1)
+                            await creator.build(_in_turn(route.ddl), 1)
                             break
                         except DataRejected:
                             if given.load is None or not await self._violations.move_out(route, given):
@@ -83,3 +84,7 @@ class DdlActivities:
 
     async def _creator(self, route: TableRoute, label: str) -> CreatesTables:
         return capability(await self._connections.connector(route.destination, label), CreatesTables)
+
+
+def _in_turn(ddl: TableDdl) -> list[Statement]:
+    return [*ddl.checks, *ddl.comments, *ddl.sequences, *ddl.statistics]

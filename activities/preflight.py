@@ -110,7 +110,9 @@ class PreflightActivities:
             estimated_bytes=route.source_schema.estimated_bytes,
             arrow=route.path == "arrow",
             has_foreign_keys=bool(route.ddl.foreign_keys),
-            builds_after_load=any((route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences)),
+            builds_after_load=any(
+                (route.ddl.keys, route.ddl.checks, route.ddl.comments, route.ddl.sequences, route.ddl.statistics)
+            ),
             incremental=route.incremental is not None,
             keyed=bool(route.key),
             heal=route.heal,

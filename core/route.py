@@ -113,7 +113,7 @@ class TableRoute(Model):
         """The DDL for this table in the order of execution; statements whose object exists already are skipped."""
         ddl = self.ddl
         types = [sql for definition in ddl.types for sql in definition.statements]
-        after = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments]
+        after = [*ddl.keys, *ddl.checks, *ddl.foreign_keys, *ddl.sequences, *ddl.comments, *ddl.statistics]
         built = [statement.sql for statement in after]
         if not self.create_table:
             return built

@@ -248,6 +248,8 @@ class TableDdl(Model):
     """Set past the data, after the load."""
     comments: list[Statement] = Field(default_factory=list)
     not_carried: list[NotCarried] = Field(default_factory=list)
+    statistics: list[Statement] = Field(default_factory=list)
+    """What the database's planner must know of the rows, last of all."""
 
 
 class Digest(Model):

@@ -33,7 +33,8 @@ def plan_pass(
         found = found.model_copy(update={"watermark": last.value, "number": last.number + 1})
     plan = route.plan if found.first or batch_rows is not None else ONE_BATCH
     warnings = [*route.warnings, *_warnings(route, found)]
-    return route.model_copy(update={"incremental": found, "plan": plan, "warnings": warnings})
+    ddl = route.ddl if found.first else route.ddl.model_copy(update={"statistics": []})  # few rows: not worth a sample
+    return route.model_copy(update={"incremental": found, "plan": plan, "warnings": warnings, "ddl": ddl})
 
 
 def _kind(route: TableRoute, asked: IncrementalSpec, source: Capabilities) -> str:

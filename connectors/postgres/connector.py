@@ -55,6 +55,7 @@ from connectors.postgres.proof import PostgresProof
 from connectors.postgres.reader import check_query, open_reader
 from connectors.postgres.session import EXACT_SETTINGS, LIVENESS_SETTINGS, open_session, scan
 from connectors.postgres.snapshot import open_keeper
+from connectors.postgres.statements import gather_statistics
 from connectors.postgres.violations import PostgresViolations
 from connectors.postgres.writer import PostgresWriter
 from core.errors import InvalidConfiguration
@@ -192,9 +193,9 @@ class Postgres(
         column_renames: Mapping[TableName, Mapping[str, str]],
     ) -> TableDdl:
         """See CreatesTables."""
-        if source.dialect == DIALECT:
-            return ddl.table_ddl(source, destination, renames, table_renames, column_renames)
-        return foreign_table_ddl(source, destination, renames, table_renames, column_renames)
+        build = ddl.table_ddl if source.dialect == DIALECT else foreign_table_ddl
+        built = build(source, destination, renames, table_renames, column_renames)
+        return built.model_copy(update={"statistics": [gather_statistics(destination)]})
 
     async def create(self, tables: Sequence[TableDdl]) -> dict[int, str]:
         """See CreatesTables."""

@@ -50,6 +50,11 @@ def create_index(table: TableName, name: str, definition: str, *, unique: bool) 
     return Statement(sql=sql, purpose=f"{'unique ' if unique else ''}index {name} on {table}")
 
 
+def gather_statistics(table: TableName) -> Statement:
+    """Autovacuum would do it in a minute or more; until then every plan is a guess."""
+    return Statement(sql=f"ANALYZE {qualified(table)}", purpose=f"statistics of {table}")
+
+
 def target_of(statement: Statement) -> Target | None:
     """What the statement makes, None where it makes neither constraint nor index."""
     found = ADD_CONSTRAINT.fullmatch(statement.sql)
