@@ -216,6 +216,10 @@ class Loaded:
     """As the ledger records it."""
 
 
+REPEATED_KEY = "21000"
+"""Code of rows that an upsert refuses because it brought another one of the same key (SQL's cardinality violation)."""
+
+
 @dataclass(frozen=True)
 class RefusedRow:
     """A row that the destination does not take."""

@@ -13,7 +13,14 @@ from activities.resources.row_changes import RowChanges
 from connectors.base import IsolatesRejects, WritesRows, capability
 from connectors.bisection import refused_rows
 from connectors.canonical import digest_batch
-from connectors.contract import CANONICAL_DIGEST, DigestColumn, LedgerEntry, RefusedRow, WholeBatch
+from connectors.contract import (
+    CANONICAL_DIGEST,
+    REPEATED_KEY,
+    DigestColumn,
+    LedgerEntry,
+    RefusedRow,
+    WholeBatch,
+)
 from core.documents import DocumentStore
 from core.errors import DataRejected
 from core.rejects import Reject, RejectStage, TableRejects, replay_name
@@ -35,9 +42,12 @@ class RejectReplay:
         self._documents = documents
 
     async def run(self, route: TableRoute, given: ReplayInput) -> Replayed:
-        """Rows that the transformations refused go through them again, the others into the table as they are kept."""
+        """Rows that the transformations refused go through them again, the others into the table as they are kept. Rows
+        that an upsert refused because of another one of their key stay rejects: they would take its place."""
         kept = TableRejects(self._documents, route.job_id, route.run, route.table_id)
-        rejects = list(kept.read(waiting=False))
+        found = list(kept.read(waiting=False))
+        repeated = [reject for reject in found if reject.code == REPEATED_KEY and route.upsert_keys]
+        rejects = [reject for reject in found if reject not in repeated]
         ready = [reject for reject in rejects if reject.stage != "transform"]
         changed, still = await self._change(route, [reject for reject in rejects if reject.stage == "transform"])
         ready += [reject for reject, _ in changed]
@@ -55,7 +65,7 @@ class RejectReplay:
 
         async def keep(refused: Sequence[RefusedRow], found: Digest | None) -> Digest:
             again = [_refused_again(ready[row.position], "load", row.error, row.values) for row in refused]
-            kept.write(given.load, replay_name(given.replay), [*still, *again])
+            kept.write(given.load, replay_name(given.replay), [*repeated, *still, *again])
             if found is not None or not given.digests:
                 return found or Digest(rows=len(refused))
             left_out = self._table(route, [row.values for row in refused])

@@ -83,7 +83,7 @@ class RoutePlanner:
             plan=plan,
             ddl=self._ddl(draft, columns.shaped, others, load_mode),
             create_table=table.existing is None,
-            warnings=[*self._warnings(table), *columns.warnings],
+            warnings=[*self._warnings(table), *columns.warnings, *_repeating_keys(draft, load_mode)],
             refusals=columns.refusals,
             key=self._comparison_key(draft, columns.columns, load_mode),
             heal=table.spec.heal,
@@ -214,6 +214,20 @@ def _upsert_keys(draft: Draft, load_mode: str) -> list[str]:
             f"loadMode upsert needs the key column {left_out[0]} of {table.source.name}", remedy="Add it to 'columns'"
         )
     return [draft.renames[name] for name in key.columns]
+
+
+def _repeating_keys(draft: Draft, load_mode: str) -> list[str]:
+    """An upsert by a key that the source, or what becomes of it on its way, may repeat."""
+    keys = _upsert_keys(draft, load_mode)
+    names = zip(draft.chain.columns, draft.names, strict=True)
+    folded = {key.lower() for key in keys}  # an existing table may spell them in another case
+    unchanged = {column.source for column, name in names if name.lower() in folded and not column.values_changed}
+    if not keys or any(set(columns) <= unchanged for columns in draft.table.source.row_keys()):
+        return []
+    return [
+        f"nobody keeps the key ({', '.join(keys)}) unique on its way: of rows of one batch with the same key all but "
+        "the first are refused, of rows of different batches the last one stays and the proof may fail"
+    ]
 
 
 def _keys(table: TableSchema) -> list[tuple[str, Sequence[str]]]:

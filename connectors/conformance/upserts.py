@@ -9,6 +9,7 @@ import pytest
 from connectors.conformance.behaviours import needs
 from connectors.conformance.copying import ID, NAME, Destination, Row
 from connectors.conformance.harness import Harness
+from connectors.contract import REPEATED_KEY
 from core.errors import DataMismatch, DataRejected
 
 STOOD: Sequence[Row] = [("1", "one"), ("2", None), ("3", "three")]
@@ -52,6 +53,27 @@ class Upserts:
         await destination.load(FIRST, load=load)
         assert await _proved(destination, load) == destination.digest(FIRST)
 
+    @needs("writes", "upserts", "isolates_rejects")
+    async def test_upsert_rejects(self, harness: Harness) -> None:
+        """Rows that an upsert may not bring are told from the others, of rows of one key in a batch all but the first;
+        what is loaded is proved."""
+        destination = await _standing(harness, required=True)
+        load = (await destination.begin()).load
+        rows: list[Row] = [("2", "two"), ("4", "four"), ("3", "x"), ("4", "y"), ("7", None), ("2", "z"), ("8", "eight")]
+        loaded, kept = await destination.load_isolating(rows, load=load)
+        assert [row.position for row in kept] == [3, 4, 5]
+        assert [row.error.code == REPEATED_KEY for row in kept] == [True, False, True]
+        others = [row for position, row in enumerate(rows) if position not in (3, 4, 5)]
+        assert (loaded.digest, loaded.rejected) == (destination.digest(others), 3)
+        assert sorted(await destination.rows()) == [
+            ("1", "one"),
+            ("2", "two"),
+            ("3", "x"),
+            ("4", "four"),
+            ("8", "eight"),
+        ]
+        assert await _proved(destination, load) == destination.digest(others)
+
     @needs("writes", "upserts")
     async def test_upsert_is_proved(self, harness: Harness) -> None:
         """A row that an upsert brought, and that is gone afterwards, is missed by the proof."""
@@ -62,11 +84,15 @@ class Upserts:
         assert await _proved(destination, load) != destination.digest(FIRST)
 
 
-async def _standing(harness: Harness) -> Destination:
-    """A table with rows of an application, and a primary key."""
+async def _standing(harness: Harness, *, required: bool = False) -> Destination:
+    """A table with rows of an application, and a primary key. `required`: every row has a name."""
     name = harness.new_name()
-    columns = [harness.column("id", "int64", nullable=False), harness.column("name", "varchar_4000")]
-    harness.create_table(name, columns, [list(row) for row in STOOD], key=["id"])
+    columns = [
+        harness.column("id", "int64", nullable=False),
+        harness.column("name", "varchar_4000", nullable=not required),
+    ]
+    rows = [[key, value or "two"] if required else [key, value] for key, value in STOOD]
+    harness.create_table(name, columns, rows, key=["id"])
     destination = await Destination.existing(harness, name, [ID, NAME])
     destination.upsert_keys = ("id",)
     return destination

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -24,11 +25,13 @@ from connectors.postgres.errors import translated
 from connectors.postgres.ledger import Ledger
 from connectors.postgres.refused_rows import refused_values
 from connectors.postgres.row_cutting import cut
-from connectors.postgres.writer import PostgresWriter
+from connectors.postgres.sql import identifier, identifiers, qualified
+from connectors.postgres.writer import PostgresWriter, repeated_key
 from core.errors import DataMismatch, Defect
+from core.schema import TableName
 from core.stopwatch import in_thread
 
-PROBE = "sterna_probe"
+PROBE, CAME = "sterna_probe", "sterna_came"
 
 
 class PostgresIsolation:
@@ -63,7 +66,7 @@ class PostgresIsolation:
                     rejected = await self._ledger.rejected(self._connection, entry)
                     return Loaded(digest=recorded, repeated=True, rejected=rejected)
                 await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                refused = await self._find(target, rows, spoken, null, most)
+                refused = await self._find(target, entry, rows, spoken, null, most)
                 spans = [(refusal.position, refusal.position + 1) for refusal in refused]
                 values, digest = await refused_values(
                     self._connection, target, batch, spans, spoken, proof, digests=digests
@@ -79,7 +82,7 @@ class PostgresIsolation:
         return Loaded(digest=loaded, repeated=False, rejected=rejected)
 
     async def _find(
-        self, target: LoadTarget, rows: HeldRows[Any], spoken: Format, null: str | None, most: int
+        self, target: LoadTarget, entry: LedgerEntry, rows: HeldRows[Any], spoken: Format, null: str | None, most: int
     ) -> list[Refusal]:
         async def attempt(first: int, last: int) -> None:
             with translated(str(target.table)):
@@ -88,9 +91,47 @@ class PostgresIsolation:
 
         await self._connection.execute(f"SAVEPOINT {PROBE}")
         refused = await refused_rows(rows.count, attempt, most=most)
+        if target.upsert_keys and len(refused) <= most:
+            refused = sorted(
+                [*refused, *await self._repeated(target, entry, rows, refused, spoken, null, most)],
+                key=lambda refusal: refusal.position,
+            )
         # Rolled back alone it stays, and with it the transaction id of its own.
         await self._connection.execute(f"ROLLBACK TO SAVEPOINT {PROBE}; RELEASE SAVEPOINT {PROBE}")
         return refused
+
+    async def _repeated(
+        self,
+        target: LoadTarget,
+        entry: LedgerEntry,
+        rows: HeldRows[Any],
+        refused: list[Refusal],
+        spoken: Format,
+        null: str | None,
+        most: int,
+    ) -> list[Refusal]:
+        """Rows that each part of an upsert takes, and that would replace another row of this load: of the batch all
+        but the first of a key. By the server's own equality."""
+        spans = rows.without([refusal.position for refusal in refused])
+        keys, columns = identifiers(target.upsert_keys), identifiers(target.columns)
+        same = " AND ".join(f"stands.{name} = came.{name}" for name in map(identifier, target.upsert_keys))
+        await self._connection.execute(
+            f"CREATE TEMPORARY TABLE {CAME} ON COMMIT DROP AS SELECT {columns} FROM {qualified(target.table)} "
+            f"WITH NO DATA; ALTER TABLE {CAME} ADD sterna_position bigint GENERATED ALWAYS AS IDENTITY"
+        )
+        came = replace(target, upsert_keys=(), table=TableName(schema_name="", name=CAME))
+        await self._writer.write(came, _bytes(rows, spans), spoken, null)
+        found = await self._connection.fetch(
+            f"SELECT sterna_position FROM (SELECT sterna_position, row_number() OVER (PARTITION BY {keys} "
+            f"ORDER BY sterna_position) > 1 OR EXISTS (SELECT FROM {qualified(target.table)} AS stands WHERE {same} "
+            f"AND stands.xmin IN ({self._ledger.transactions()})) AS again FROM pg_temp.{CAME} AS came) AS judged "
+            f"WHERE again ORDER BY 1 LIMIT {most + 1}",
+            entry.job_id,
+            entry.table_id,
+            entry.load,
+        )
+        positions = [position for first, last in spans for position in range(first, last)]
+        return [Refusal(positions[record[0] - 1], repeated_key(target.upsert_keys)) for record in found]
 
     async def _load_others(
         self,

@@ -42,7 +42,6 @@ from connectors.sql.proof import SqlProof
 from connectors.sql.reader import SqlReader
 from connectors.sql.session import SqlSession
 from connectors.sql.writer import SqlWriter
-from core.errors import InvalidConfiguration
 from core.ranges import RangePlan, WholeTable
 from core.schema import (
     Column,
@@ -237,11 +236,6 @@ class SqlConnector(
         digests: bool,
     ) -> Loaded:
         """See IsolatesRejects."""
-        if target.upsert_keys:
-            raise InvalidConfiguration(
-                f"rows that {target.table} refuses cannot be left out of an upsert in this database",
-                remedy="Mend the rows or the table, then retry",
-            )
         async with self.open_session("loading") as session:
             isolation = SqlIsolation(session, self.writer(session))
             return await isolation.load(target, entry, batch, keep, most=most)

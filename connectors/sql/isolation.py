@@ -18,9 +18,12 @@ from connectors.contract import (
 )
 from connectors.held_rows import ArrowRows, HeldRows, Span, csv_rows
 from connectors.sql.errors import doing
+from connectors.sql.ledger import digest_method
 from connectors.sql.session import SqlSession
+from connectors.sql.upsert import SqlUpsert
 from connectors.sql.writer import SqlWriter
 from core.errors import Contended, DataMismatch, DataRejected, Defect
+from core.schema import Digest
 from core.stopwatch import in_thread
 
 SAVEPOINT = "sterna_rows"
@@ -33,6 +36,9 @@ class SqlIsolation:
         self._session = session
         self._writer = writer
         self._taken: list[Span] = []
+        self._upsert: SqlUpsert | None = None
+        self._replaced = Digest()
+        """Rows of the table that an upsert's rows took the place of."""
 
     async def load(
         self, target: LoadTarget, entry: LedgerEntry, batch: WholeBatch, keep: KeepRefused, *, most: int
@@ -45,6 +51,7 @@ class SqlIsolation:
             recorded = await self._writer.claim(target, entry)
             if recorded is not None:
                 return recorded
+            await self._begin(target)
             refused = await refused_rows(
                 rows.count, lambda first, last: self._attempt(target, entry, rows, first, last), most=most
             )
@@ -52,6 +59,8 @@ class SqlIsolation:
             loaded -= await keep(await _described(target, rows, refused), None)
             if refused:
                 await self._writer.correct(entry, loaded, rejected)
+            if self._upsert is not None:
+                await self._writer.record_replaced(entry, self._replaced)
             await self._session.commit()
         return Loaded(digest=loaded, repeated=False, rejected=rejected)
 
@@ -72,7 +81,24 @@ class SqlIsolation:
             )
         self._taken.append((first, last))
 
+    async def _begin(self, target: LoadTarget) -> None:
+        """What an upsert needs within the transaction."""
+        if target.upsert_keys:
+            self._upsert, self._replaced = self._writer.upsert(target), Digest()
+            await self._upsert.prepare_parts()
+
     async def _insert(self, target: LoadTarget, rows: HeldRows[Any], span: Span) -> int:
+        if self._upsert is None:
+            return await self._write(target, rows, span)
+        await self._upsert.empty()
+        taken = await self._write(self._upsert.incoming, rows, span)
+        await self._upsert.refuse_repeated()
+        replaced = await self._upsert.apply(taken, digest_method(target))
+        await self._upsert.remember()
+        self._replaced += replaced
+        return taken
+
+    async def _write(self, target: LoadTarget, rows: HeldRows[Any], span: Span) -> int:
         taken = 0
         for part in rows.parts([span]):
             if isinstance(part, bytes):
@@ -89,6 +115,7 @@ class SqlIsolation:
         await self._session.rollback()
         if await self._writer.claim(target, entry) is not None:
             raise Contended("another attempt has loaded the batch meanwhile")
+        await self._begin(target)
         for span in self._taken:
             await self._insert(target, rows, span)
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from connectors.contract import DigestMethod, LoadTarget
+from connectors.contract import REPEATED_KEY, DigestMethod, LoadTarget
 from connectors.sql import query
-from connectors.sql.dialect import SqlDialect
+from connectors.sql.dialect import SqlDialect, UpsertStyle
 from connectors.sql.row_hashes import digest_rows
 from connectors.sql.session import SqlSession
-from core.errors import DataMismatch, InvalidConfiguration
+from core.errors import DataMismatch, DataRejected, InvalidConfiguration
 from core.schema import Digest, TableName
 
 INCOMING = TableName(schema_name="", name="sterna_incoming")
+TAKEN = TableName(schema_name="", name="sterna_taken")
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,40 @@ class SqlUpsert:
                 f"{self.target.table} cannot be loaded by upsert in this database",
                 remedy="Use loadMode append or replace",
             )
+        await self._create(style, INCOMING)
+
+    async def prepare_parts(self) -> None:
+        """The same for a batch that goes into the table part by part: each of `empty`, the rows, `refuse_repeated`,
+        `apply`, `remember`."""
+        await self.prepare()
+        assert self.dialect.upsert is not None
+        await self._create(self.dialect.upsert, TAKEN)
+
+    async def empty(self) -> None:
+        """Makes room for the next part."""
+        await self.session.execute(f"DELETE FROM {self._incoming}")
+
+    async def refuse_repeated(self) -> None:
+        """Raises DataRejected where a part before this one had a row of the same key: it would be lost."""
+        taken = self.dialect.qualified(TAKEN)
+        found = await self.session.fetch(
+            f"SELECT count(*) FROM {self._incoming} AS i WHERE EXISTS (SELECT 1 FROM {taken} AS t WHERE {self._same})"
+        )
+        if int(found[0][0]):
+            raise self._repeated()
+
+    async def remember(self) -> None:
+        """The part is in the table."""
         await self.session.execute(
-            style.create.format(incoming=self._incoming, table=self._table, columns=self._columns(""))
+            f"INSERT INTO {self.dialect.qualified(TAKEN)} ({self._columns('')}) "
+            f"SELECT {self._columns('')} FROM {self._incoming}"
         )
 
     async def apply(self, rows: int, proof: DigestMethod) -> Digest:
         """Updates the rows whose key is there, inserts the others, and returns the digest of those that were there.
 
-        By the primary key alone: a row that breaks another unique key is refused. Raises DataMismatch where not each
-        of the `rows` arrives as a row of its own.
+        By the primary key alone: a row that breaks another unique key is refused. Raises DataRejected where two rows
+        have the same key, DataMismatch where not each of the `rows` arrives as a row of its own.
         """
         style = self.dialect.upsert
         assert style is not None
@@ -68,11 +94,32 @@ class SqlUpsert:
         )
         counted = await self.session.fetch(f"SELECT count(*) FROM {self._table} AS t WHERE {self._matching}")
         if int(counted[0][0]) != rows:
+            if await self._repeats():
+                raise self._repeated()
             raise DataMismatch(
                 f"{rows} rows were to be upserted into {self.target.table}, {int(counted[0][0])} stand there",
-                remedy="The key must be unique at the source, and no trigger may drop or add rows: mend it, then retry",
+                remedy="No trigger may drop or add rows: disable it, then retry",
             )
         return replaced
+
+    async def _repeats(self) -> bool:
+        keys = ", ".join(self._name(name) for name in self.target.upsert_keys)
+        found = await self.session.fetch(
+            f"SELECT count(*) FROM (SELECT {keys} FROM {self._incoming} GROUP BY {keys} HAVING count(*) > 1) AS r"
+        )
+        return bool(int(found[0][0]))
+
+    def _repeated(self) -> DataRejected:
+        return DataRejected(
+            f"another row of the batch has the same key ({', '.join(self.target.upsert_keys)})",
+            remedy="The destination's key must be unique at the source too: remove the duplicates, then retry",
+            code=REPEATED_KEY,
+        )
+
+    async def _create(self, style: UpsertStyle, name: TableName) -> None:
+        await self.session.execute(
+            style.create.format(incoming=self.dialect.qualified(name), table=self._table, columns=self._columns(""))
+        )
 
     async def _digest_matching(self, proof: DigestMethod) -> Digest:
         relation, conditions = f"{self._table} AS t", [self._matching]

@@ -70,10 +70,18 @@ class SqlWriter:
         """Inside the transaction: what the batch holds in truth."""
         await self._ledger.amend(self._session, replace(entry, digest=loaded, rejected=rejected))
 
+    def upsert(self, target: LoadTarget) -> SqlUpsert:
+        """Of one batch."""
+        return SqlUpsert(self._ledger.dialect, self._session, target)
+
+    async def record_replaced(self, entry: LedgerEntry, replaced: Digest) -> None:
+        """Inside the transaction: rows of the table that the batch's rows took the place of."""
+        await self._ledger.record_replaced(self._session, entry, replaced)
+
     async def _load(
         self, target: LoadTarget, entry: LedgerEntry, write: Callable[[LoadTarget], Awaitable[int]]
     ) -> Loaded:
-        upsert = SqlUpsert(self._ledger.dialect, self._session, target) if target.upsert_keys else None
+        upsert = self.upsert(target) if target.upsert_keys else None
         with doing(f"loading batch {entry.number} into {target.table}"):
             recorded = await self.claim(target, entry)
             if recorded is not None:
@@ -89,7 +97,7 @@ class SqlWriter:
                 )
             if upsert is not None:
                 replaced = await upsert.apply(entry.digest.rows, digest_method(target))
-                await self._ledger.record_replaced(self._session, entry, replaced)
+                await self.record_replaced(entry, replaced)
             await self._session.commit()
         return Loaded(digest=corrected.digest, repeated=False, rejected=entry.rejected)
 

@@ -59,6 +59,28 @@ def test_rows_that_a_transformation_refuses_are_kept_as_they_came(engine: OpenPl
     assert arrival.rows() == [row for row in rows if row[0] != NO_NUMBER]
 
 
+@pytest.mark.parametrize("destination", ["POSTGRES", "MYSQL", "SQLITE"], ids=str.lower)
+def test_an_upsert_loads_the_first_row_of_a_key_and_no_replay_puts_another_in_its_place(
+    destination: str, engine: OpenPlace, jobs: Jobs
+) -> None:
+    rows = make_rows(100)
+    origin, arrival = engine("POSTGRES")(), engine(destination)()
+    origin.fill(rows)
+    arrival.fill([other(row) for row in rows if row[0] in TAKEN])
+    step = {"type": "EXPRESSION", "column": "id", "expression": "CASE WHEN id = 50 THEN 49 ELSE id END"}
+    spec = job(origin, arrival, {"loadMode": "upsert", "transformations": [step]}, maxRejects=1)
+    warnings = jobs.http.post("/api/jobs/plan", json=spec).json()["tables"][0]["warnings"]
+    assert any("nobody keeps the key (id) unique" in warning for warning in warnings), warnings
+    job_id = jobs.post(spec)
+    ended = jobs.wait(job_id)
+    assert ended["status"] == "COMPLETED", ended["tables"][0]["message"]
+    assert (ended["rows"], ended["rejected"], ended["tables"][0]["proved"]) == (99, 1, True)
+    [reject] = jobs.http.get(f"/api/jobs/{job_id}/rejects").json()["rejects"]
+    assert (reject["row"], reject["code"]) == (49, "21000")
+    assert replayed(jobs, job_id) == {"loaded": 0, "rejected": 1, "proved": True}
+    assert arrival.rows() == [row for row in rows if row[0] != 50]
+
+
 def other(row: Row) -> Row:
     """A row of the same key."""
     return row[0], "taken", *row[2:]

@@ -90,7 +90,7 @@ async def test_a_table_without_a_column_that_can_be_set_is_refused_with_the_reme
 
 async def test_a_key_that_occurs_twice_in_a_batch_is_refused_by_name(destination: Destination) -> None:
     destination.execute("CREATE TABLE t (id int PRIMARY KEY, name text)")
-    with pytest.raises(DataRejected, match=r"two rows of one batch have the same key \(id\)"):
+    with pytest.raises(DataRejected, match=r"another row of the load has the same key \(id\)"):
         await destination.upsert(["id", "name"], ["id"], b"1\tx\n1\ty\n")
     assert destination.execute("SELECT * FROM t") == []
 
