@@ -27,6 +27,7 @@ from api.rate_limit import RateLimit
 from api.reconciler import Reconciler
 from api.request_telemetry import RequestTelemetry
 from api.routes import (
+    audit,
     catalog,
     health,
     job_commands,
@@ -67,7 +68,7 @@ WORK = (
     queues.router,
 )
 """A viewer reads, an operator changes."""
-ADMINISTRATION = (keys.router,)
+ADMINISTRATION = (audit.router, keys.router)
 OPEN = (health.router, metrics.router, session.router)
 """No login is asked."""
 

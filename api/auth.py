@@ -9,9 +9,9 @@ import hmac
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from api.problems import Problem
 from api.rate_limit import RateLimit
@@ -118,9 +118,6 @@ def principal_of(request: Request) -> Principal:
     principal = request.state.principal
     assert isinstance(principal, Principal)
     return principal
-
-
-GivenPrincipal = Annotated[Principal, Depends(principal_of)]
 
 
 def refuse_other_sites(request: Request) -> None:

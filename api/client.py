@@ -18,6 +18,7 @@ from core.progress import JobProgress
 
 M = TypeVar("M", bound=BaseModel)
 
+AUDIT_PAGE = 1000
 TIMEOUT_SECONDS = 30.0
 PLAN_SECONDS = 600.0
 SCAN_SECONDS = 3700.0
@@ -184,6 +185,28 @@ class ApiClient:
         made = self._object("POST", "/api/login-codes", json={"name": name, "role": role})
         return f"{self.address}/login#{made['code']}"
 
+    def audit_events(self, wanted: dict[str, str], limit: int) -> Iterator[dict[str, Any]]:
+        """The newest events that match, newest first."""
+        parameters = {**wanted, "limit": str(min(limit, AUDIT_PAGE))}
+        while limit > 0:
+            page = self._object("GET", "/api/audit", params=parameters)
+            yield from page["events"][:limit]
+            limit -= len(page["events"])
+            if not page.get("nextCursor"):
+                return
+            parameters["cursor"] = page["nextCursor"]
+
+    def export_audit(self, wanted: dict[str, str], form: str) -> Iterator[str]:
+        """All events that match, oldest first, as text in pieces of any length."""
+        try:
+            with self._http.stream("GET", "/api/audit/export", params={**wanted, "format": form}) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _problem(response)
+                yield from response.iter_text()
+        except httpx.TransportError as error:
+            raise ApiUnreachable(f"{self.address} did not end its answer ({error})") from error
+
     def connectors(self) -> list[dict[str, Any]]:
         """Connector types with capabilities and option schemas."""
         answer = self._request("GET", "/api/connectors").json()
@@ -244,11 +267,15 @@ class ApiClient:
             ) from error
         if response.is_success:
             return response
-        try:
-            document = response.json()
-        except json.JSONDecodeError:
-            document = None
-        raise ApiProblem(response.status_code, document if isinstance(document, dict) else {})
+        raise _problem(response)
+
+
+def _problem(response: httpx.Response) -> ApiProblem:
+    try:
+        document = response.json()
+    except json.JSONDecodeError:
+        document = None
+    return ApiProblem(response.status_code, document if isinstance(document, dict) else {})
 
 
 def server_sent_data(lines: Iterator[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.job_progress import ProgressReader
+from core.base_model import Request
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, Created, Idempotency, StoredJob
 from core.errors import Conflict, NotFound, Unavailable
@@ -28,6 +29,9 @@ from core.progress import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id
 
 UPDATE_TIMEOUT = timedelta(seconds=15)
+RECORDED = {"recorded": True}
+"""Tells a workflow that its command stands in the audit trail."""
+Command = Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]
 
 
 class JobControl:
@@ -59,7 +63,7 @@ class JobControl:
         """Asks the workflow to pause; the status follows when nothing is in flight."""
 
         async def signal(handle: WorkflowHandle[Any, Any]) -> None:
-            await handle.signal("pause", request, rpc_timeout=RPC_TIMEOUT)
+            await handle.signal("pause", _told(request), rpc_timeout=RPC_TIMEOUT)
 
         return await self._tell(job_id, "pause", signal, actor, request.model_dump())
 
@@ -67,7 +71,7 @@ class JobControl:
         """Asks the workflow to go on."""
 
         async def signal(handle: WorkflowHandle[Any, Any]) -> None:
-            await handle.signal("resume", rpc_timeout=RPC_TIMEOUT)
+            await handle.signal("resume", RECORDED, rpc_timeout=RPC_TIMEOUT)
 
         return await self._tell(job_id, "resume", signal, actor, None)
 
@@ -92,13 +96,13 @@ class JobControl:
 
     async def set_limits(self, job_id: str, request: LimitsRequest, actor: Actor) -> StoredJob:
         """Changes the limits of a job that runs; its next run begins with its options again."""
-        return await self._tell(job_id, "limit", _limiting(request), actor, request.named())
+        return await self._tell(job_id, "limit", _limiting(request), actor, request.named(), self._limits_before)
 
-    def _retrying(self, request: RetryRequest) -> Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]:
+    def _retrying(self, request: RetryRequest) -> Command:
         async def update(handle: WorkflowHandle[Any, Any]) -> None:
             try:
                 taken = await handle.execute_update(
-                    "retry_tables", request, result_type=list[str], rpc_timeout=UPDATE_TIMEOUT
+                    "retry_tables", _told(request), result_type=list[str], rpc_timeout=UPDATE_TIMEOUT
                 )
             except WorkflowUpdateFailedError as error:
                 raise Conflict(f"the job refuses to retry: {error.cause}") from error
@@ -113,13 +117,20 @@ class JobControl:
         self,
         job_id: str,
         action: str,
-        command: Callable[[WorkflowHandle[Any, Any]], Awaitable[None]],
+        command: Command,
         actor: Actor,
         details: dict[str, Any] | None,
+        standing: Callable[[StoredJob], Awaitable[dict[str, Any]]] | None = None,
     ) -> StoredJob:
         job = await self._store.get_job(job_id)
         if job.status is JobStatus.DRAFT or job.status.final:
             raise Conflict(f"the job is {job.status}: there is nothing to {action}", remedy="Start it first")
+        before = {"status": job.status.value, **(await standing(job) if standing else {})}
+        async with self._store.recorded(job.job_id, action, actor=actor, before=before, after=details):
+            await self._command(job.job_id, command)
+        return await self._store.get_job(job_id)
+
+    async def _command(self, job_id: str, command: Command) -> None:
         try:
             await command(self._client.get_workflow_handle(job_workflow_id(job_id)))
         except RPCError as error:
@@ -128,14 +139,21 @@ class JobControl:
             raise Conflict(
                 "the job's workflow does not run", remedy="Its status is put right within 15 s; look again then"
             ) from error
-        await self._store.record_event(job_id, action, actor=actor, after=details)
-        return await self._store.get_job(job_id)
+
+    async def _limits_before(self, job: StoredJob) -> dict[str, Any]:
+        limits = await self._progress.limits(job)
+        return limits.model_dump(by_alias=True) if limits else {}
 
 
-def _limiting(request: LimitsRequest) -> Callable[[WorkflowHandle[Any, Any]], Awaitable[None]]:
+def _told(request: Request) -> dict[str, Any]:
+    """What the request names, for a converter that would write what is not named as null."""
+    return {**request.model_dump(exclude_unset=True, by_alias=True), **RECORDED}
+
+
+def _limiting(request: LimitsRequest) -> Command:
     async def update(handle: WorkflowHandle[Any, Any]) -> None:
         try:
-            await handle.execute_update("set_limits", request.named(), rpc_timeout=UPDATE_TIMEOUT)
+            await handle.execute_update("set_limits", _told(request), rpc_timeout=UPDATE_TIMEOUT)
         except WorkflowUpdateFailedError as error:
             raise Conflict(f"the job refuses the limits: {error.cause}") from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:

@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 from core.config_store.stored import StoredJob
 from core.documents import DocumentStore, progress_document
 from core.errors import NotFound
+from core.limits import Limits
 from core.progress import JobProgress, TableProgress, TableStatus
 from core.temporal_client import job_workflow_id, table_workflow_id
 
@@ -38,6 +39,11 @@ class ProgressReader:
             stored = self.last_words(job) or _stored_progress(job)
             return stored.model_copy(update={"attention": job.attention or NOBODY_ANSWERS})
         return await self._with_tables(live)
+
+    async def limits(self, job: StoredJob) -> Limits | None:
+        """Those that hold for a job that runs; None where nobody knows."""
+        live = await self._ask_job(job)
+        return live.limits if live else None
 
     def last_words(self, job: StoredJob) -> JobProgress | None:
         """The document that the newest run left, with status and attention as they stand now."""

@@ -85,11 +85,16 @@ class JobRejects:
         if not any(one.count() for one in rejected) and not self._uncertified(job, run, chosen):
             raise Conflict("there is no reject to replay", remedy="GET …/rejects lists them")
         ids = [table.table_id for table in chosen] if request.tables else []
+        async with self._store.recorded(job.job_id, "replay", actor=actor, after=request.model_dump()):
+            await self._start(ReplayRun(job_id=job.job_id, run=run, tables=ids))
+        return ReplayView(status="RUNNING")
+
+    async def _start(self, run: ReplayRun) -> None:
         try:
             await self._client.start_workflow(
                 "ReplayRejects",
-                ReplayRun(job_id=job.job_id, run=run, tables=ids),
-                id=replay_workflow_id(job.job_id),
+                run,
+                id=replay_workflow_id(run.job_id),
                 task_queue=self._queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
@@ -98,8 +103,6 @@ class JobRejects:
             )
         except WorkflowAlreadyStartedError as error:
             raise Conflict("a replay is running already", remedy="GET …/rejects/replay shows it") from error
-        await self._store.record_event(job_id, "replay", actor=actor, after=request.model_dump())
-        return ReplayView(status="RUNNING")
 
     def _uncertified(self, job: StoredJob, run: int, tables: Sequence[StoredTable]) -> bool:
         """The run's last words name rejects of these tables, which an unfinished replay has loaded."""

@@ -15,6 +15,7 @@ from api.roles import Role
 from core.config_store.credentials import CredentialKind, IssuedCredential
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
+from core.config_store.stored import Actor
 from core.settings import Settings
 
 keys = typer.Typer(help="API keys: who may ask, and what.", no_args_is_help=True)
@@ -86,7 +87,7 @@ async def _create_directly(name: str, role: Role, days: int | None) -> IssuedCre
     try:
         await store.upgrade()
         lifetime = None if days is None else timedelta(days=days)
-        return await store.issue_credential(CredentialKind.KEY, name, role, by=DIRECT, lifetime=lifetime)
+        return await store.issue_credential(CredentialKind.KEY, name, role, actor=Actor(DIRECT), lifetime=lifetime)
     finally:
         await store.close()
 

@@ -51,22 +51,26 @@ class Schedules:
         """Gives the job this schedule, in place of the one that it has. Raises InvalidConfiguration."""
         job = await self._store.get_summary(job_id)
         schedule = self._schedule(job.job_id, request)
-        with_id = TypedSearchAttributes([SearchAttributePair(JOB_ID, job.job_id)])
+        before, after = await self._standing(job.job_id), _shown(request)
+        async with self._store.recorded(job.job_id, "schedule", actor=actor, before=before, after=after):
+            await self._write(job.job_id, schedule)
+        return await self.get(job.job_id)
+
+    async def _write(self, job_id: str, schedule: Schedule) -> None:
+        with_id = TypedSearchAttributes([SearchAttributePair(JOB_ID, job_id)])
         try:
             try:
                 await self._client.create_schedule(
-                    schedule_id(job.job_id), schedule, search_attributes=with_id, rpc_timeout=RPC_TIMEOUT
+                    schedule_id(job_id), schedule, search_attributes=with_id, rpc_timeout=RPC_TIMEOUT
                 )
             except ScheduleAlreadyRunningError:
-                await self._handle(job.job_id).update(lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT)
+                await self._handle(job_id).update(lambda _: ScheduleUpdate(schedule), rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.INVALID_ARGUMENT:
                 raise
             raise InvalidConfiguration(
                 f"Temporal refuses the schedule: {error.message}", remedy="Correct 'cron', 'every' or 'timezone'"
             ) from error
-        await self._audit(job.job_id, "schedule", actor, request.model_dump(mode="json", by_alias=True))
-        return await self.get(job.job_id)
 
     async def get(self, job_id: str, within: timedelta = RPC_TIMEOUT) -> ScheduleView:
         """The job's schedule, its next times, and what became of the last ones. Raises NotFound where it has none."""
@@ -92,9 +96,8 @@ class Schedules:
     async def delete(self, job_id: str, actor: Actor) -> None:
         """Runs that were started go on."""
         job_id = await self._known(job_id)
-        async with _none_is_not_found(job_id):
+        async with self._changing(job_id, "unschedule", actor):
             await self._handle(job_id).delete(rpc_timeout=RPC_TIMEOUT)
-        await self._audit(job_id, "unschedule", actor, None)
 
     async def forget(self, job_id: str) -> None:
         """Deletes the schedule of a job that is gone; none there is fine."""
@@ -107,25 +110,22 @@ class Schedules:
     async def pause(self, job_id: str, note: str | None, actor: Actor) -> ScheduleView:
         """Nothing starts by the schedule until it is resumed; a run that is active goes on."""
         job_id = await self._known(job_id)
-        async with _none_is_not_found(job_id):
+        async with self._changing(job_id, "pause schedule", actor, {"note": note}):
             await self._handle(job_id).pause(note=note or "paused by an operator", rpc_timeout=RPC_TIMEOUT)
-        await self._audit(job_id, "pause schedule", actor, {"note": note})
         return await self.get(job_id)
 
     async def resume(self, job_id: str, note: str | None, actor: Actor) -> ScheduleView:
         """Times that passed meanwhile are not made up for."""
         job_id = await self._known(job_id)
-        async with _none_is_not_found(job_id):
+        async with self._changing(job_id, "resume schedule", actor, {"note": note}):
             await self._handle(job_id).unpause(note=note or "resumed by an operator", rpc_timeout=RPC_TIMEOUT)
-        await self._audit(job_id, "resume schedule", actor, {"note": note})
         return await self.get(job_id)
 
     async def trigger(self, job_id: str, actor: Actor) -> ScheduleView:
         """One time more, now, under the same rules; also while it is paused."""
         job_id = await self._known(job_id)
-        async with _none_is_not_found(job_id):
+        async with self._changing(job_id, "trigger schedule", actor):
             await self._handle(job_id).trigger(rpc_timeout=RPC_TIMEOUT)
-        await self._audit(job_id, "trigger schedule", actor, None)
         return await self.get(job_id)
 
     async def _known(self, job_id: str) -> str:
@@ -135,8 +135,35 @@ class Schedules:
     def _handle(self, job_id: str) -> ScheduleHandle:
         return self._client.get_schedule_handle(schedule_id(job_id))
 
-    async def _audit(self, job_id: str, action: str, actor: Actor, after: dict[str, object] | None) -> None:
-        await self._store.record_event(job_id, action, actor=actor, after=after)
+    @asynccontextmanager
+    async def _changing(
+        self, job_id: str, action: str, actor: Actor, after: dict[str, object] | None = None
+    ) -> AsyncIterator[None]:
+        """Around a change to a schedule that stands; one that is not there leaves no event."""
+        before = await self._standing(job_id)
+        if before is None:
+            raise _no_schedule(job_id)
+        recorded = self._store.recorded(job_id, action, actor=actor, before=before, after=after)
+        async with recorded, _none_is_not_found(job_id):
+            yield
+
+    async def _standing(self, job_id: str) -> dict[str, object] | None:
+        try:
+            found = await self._handle(job_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        return _shown(await self._request(found))
+
+    async def _request(self, found: ScheduleDescription) -> ScheduleRequest:
+        """The schedule as it would be asked for now."""
+        action, state = found.schedule.action, found.schedule.state
+        assert isinstance(action, ScheduleActionStartWorkflow)
+        [given] = await self._client.data_converter.decode(list(action.args), [ScheduledStartInput])
+        now = {"paused": state.paused, "note": state.note or None}
+        request: ScheduleRequest = given.request.model_copy(update=now)
+        return request
 
     def _schedule(self, job_id: str, request: ScheduleRequest) -> Schedule:
         """Whether a time is skipped is decided, and written down, in the config store; of times that wait for the end
@@ -164,15 +191,12 @@ class Schedules:
         )
 
     async def _view(self, job_id: str, name: str, found: ScheduleDescription) -> ScheduleView:
-        action, state = found.schedule.action, found.schedule.state
-        assert isinstance(action, ScheduleActionStartWorkflow)
-        [given] = await self._client.data_converter.decode(list(action.args), [ScheduledStartInput])
-        now = {"paused": state.paused, "note": state.note or None}
+        request = await self._request(found)
         return ScheduleView(
-            **given.request.model_copy(update=now).model_dump(),
+            **request.model_dump(),
             job_id=job_id,
             name=name,
-            next_times=[] if state.paused else list(found.info.next_action_times[:NEXT_TIMES]),
+            next_times=[] if request.paused else list(found.info.next_action_times[:NEXT_TIMES]),
             skipped_while_one_waited=found.info.num_actions_skipped_overlap,
             missed=found.info.num_actions_missed_catchup_window,
             starts=await self._store.scheduled_starts(job_id),
@@ -186,4 +210,12 @@ async def _none_is_not_found(job_id: str) -> AsyncIterator[None]:
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        raise NotFound(f"job {job_id} has no schedule", remedy="PUT …/schedule gives it one") from error
+        raise _no_schedule(job_id) from error
+
+
+def _no_schedule(job_id: str) -> NotFound:
+    return NotFound(f"job {job_id} has no schedule", remedy="PUT …/schedule gives it one")
+
+
+def _shown(request: ScheduleRequest) -> dict[str, object]:
+    return request.model_dump(mode="json", by_alias=True)

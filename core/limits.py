@@ -60,7 +60,8 @@ class Limits(Model):
 
     def changed(self, request: LimitsRequest) -> Limits:
         """The limits after a request."""
-        return self.model_copy(update=request.model_dump(include=request.model_fields_set))
+        named = request.model_fields_set & set(LimitsRequest.model_fields)
+        return self.model_copy(update=request.model_dump(include=named))
 
     def rates(self) -> str:
         """The rates in words, empty where there are none."""

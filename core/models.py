@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -10,7 +11,7 @@ from core.base_model import Model, Request
 from core.changed_values import Changed
 from core.healing import Healing
 from core.job_spec import JobOptions, JobSpec, JobStatus
-from core.limits import TableLimits
+from core.limits import LimitsRequest, TableLimits
 from core.progress import JobProgress, Snapshot, TableStatus
 from core.read_pressure import ReadPressure
 from core.route import Endpoint
@@ -198,6 +199,14 @@ class TableResult(Model):
     rejected: int = 0
 
 
+class GivenCommand(Model):
+    """A command as its workflow heard it; who sent it, only Temporal's history says."""
+
+    action: str
+    at: datetime
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
 class StatusUpdate(Model):
     """The workflow's word on the job's row in the config store."""
 
@@ -208,6 +217,8 @@ class StatusUpdate(Model):
     status: JobStatus
     attention: str | None = None
     certificate: str | None = None
+    unrecorded: list[GivenCommand] = Field(default_factory=list)
+    """For the audit trail: commands that came over Temporal's own surface, not through the API."""
 
 
 class RunOutcome(Model):
@@ -256,10 +267,33 @@ class RetryRequest(Request):
 
 
 class PauseRequest(Request):
-    """Argument of the signal `pause`."""
+    """How a job pauses."""
 
     release: bool = False
     """Also let go of the snapshot, so that no session is left at all."""
+
+
+class Command(Model):
+    """What a workflow is told, by the API or over Temporal's own surface."""
+
+    recorded: bool = False
+    """The API's word that the command stands in the audit trail."""
+
+
+class PauseCommand(PauseRequest, Command):
+    """Argument of the signal `pause`."""
+
+
+class ResumeCommand(Command):
+    """Argument of the signal `resume`."""
+
+
+class RetryCommand(RetryRequest, Command):
+    """Argument of the update `retry_tables`."""
+
+
+class LimitsCommand(LimitsRequest, Command):
+    """Argument of the update `set_limits`."""
 
 
 class WindowInput(Model):

@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api import cli_schedules, key_commands, queue_commands, reject_commands
+from api import audit_commands, cli_schedules, key_commands, queue_commands, reject_commands
 from api.cli import Exit, add_commands, fail
 from core.errors import MigrationError
 from core.settings import Settings
@@ -168,6 +168,7 @@ key_commands.add_commands(app)
 cli_schedules.add_commands(app)
 reject_commands.add_commands(app)
 queue_commands.add_commands(app)
+audit_commands.add_commands(app)
 
 
 def main() -> None:

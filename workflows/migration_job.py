@@ -14,14 +14,16 @@ with workflow.unsafe.imports_passed_through():
     from activities.preflight import PreflightActivities
     from activities.status import StatusActivities
     from core.job_spec import JobStatus
-    from core.limits import LimitsRequest
     from core.models import (
         CertificateInput,
+        Command,
         JobPlan,
         JobRun,
-        PauseRequest,
+        LimitsCommand,
+        PauseCommand,
         PreflightInput,
-        RetryRequest,
+        ResumeCommand,
+        RetryCommand,
         RoutesInput,
         SnapshotInput,
         TableEntry,
@@ -91,19 +93,21 @@ class MigrationJob:
         return self._report.progress()
 
     @workflow.signal
-    async def pause(self, request: PauseRequest | None = None) -> None:
+    async def pause(self, request: PauseCommand | None = None) -> None:
         """Nothing new starts; what is in flight finishes or stops within 10 s. `release` lets go of the snapshot."""
         if self._closing:
             return
+        self._status.hear("pause", request)
         self._report.status = JobStatus.PAUSED
         await self._standstill.begin(Reason.OPERATOR, release=request is not None and request.release)
         await self._record()
 
     @workflow.signal
-    async def resume(self) -> None:
+    async def resume(self, request: ResumeCommand | None = None) -> None:
         """Goes on; a snapshot that was let go is taken anew, and tables begun under the old one are healed to it."""
         if self._closing:
             return
+        self._status.hear("resume", request)
         self._report.status = JobStatus.ACTIVE
         await self._standstill.end(Reason.OPERATOR)
         await self._record()
@@ -133,26 +137,28 @@ class MigrationJob:
             self._snapshot.let_go()
 
     @workflow.update
-    def retry_tables(self, request: RetryRequest) -> list[str]:
+    def retry_tables(self, request: RetryCommand) -> list[str]:
         """Brings back parked and failed tables (all, or those named by id or name) and returns their names."""
         results = self._report.take_back(request.tables)
         for result in results:
             self._bring_back(result)
         self._operator.retry()
+        self._heard("retry", request)
         return [self._report.name(result.table_id) for result in results]
 
     @retry_tables.validator
-    def _refuse_retry_at_the_end(self, request: RetryRequest) -> None:
+    def _refuse_retry_at_the_end(self, request: RetryCommand) -> None:
         self._refuse_at_the_end()
 
     @workflow.update
-    def set_limits(self, request: LimitsRequest) -> None:
+    def set_limits(self, request: LimitsCommand) -> None:
         """Changes what the request names; running tables hear it at once, those that start later begin with it."""
         self._limits.change(request)
         workflow.set_current_details(self._report.describe())
+        self._heard("limit", request)
 
     @set_limits.validator
-    def _refuse_limits_at_the_end(self, request: LimitsRequest) -> None:
+    def _refuse_limits_at_the_end(self, request: LimitsCommand) -> None:
         self._refuse_at_the_end()
 
     def _refuse_at_the_end(self) -> None:
@@ -401,6 +407,11 @@ class MigrationJob:
     def _show(self, stage: str) -> None:
         self._report.stage = stage
         workflow.set_current_details(self._report.describe())
+
+    def _heard(self, action: str, request: Command) -> None:
+        self._status.hear(action, request)
+        if not request.recorded:
+            self._recording = asyncio.create_task(self._record())
 
     async def _record(self) -> None:
         workflow.set_current_details(self._report.describe())

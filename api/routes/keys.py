@@ -8,8 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, status
 from pydantic import Field
 
-from api.auth import GivenPrincipal
-from api.dependencies import GivenParts
+from api.dependencies import GivenActor, GivenParts
 from api.roles import Role
 from core.base_model import Model
 from core.config_store.credentials import CredentialKind, StoredCredential
@@ -80,11 +79,11 @@ def key_view(stored: StoredCredential) -> KeyView:
 
 
 @router.post("/keys", status_code=status.HTTP_201_CREATED)
-async def create_key(request: KeyRequest, parts: GivenParts, principal: GivenPrincipal) -> NewKey:
+async def create_key(request: KeyRequest, parts: GivenParts, actor: GivenActor) -> NewKey:
     """Makes a key. Its secret is in this answer and nowhere else."""
     lifetime = None if request.days is None else timedelta(days=request.days)
     issued = await parts.store.issue_credential(
-        CredentialKind.KEY, request.name, request.role, by=principal.name, lifetime=lifetime
+        CredentialKind.KEY, request.name, request.role, actor=actor, lifetime=lifetime
     )
     return NewKey(**key_view(issued.stored).model_dump(), secret=issued.secret)
 
@@ -96,16 +95,16 @@ async def list_keys(parts: GivenParts) -> list[KeyView]:
 
 
 @router.delete("/keys/{key_id}")
-async def revoke_key(key_id: str, parts: GivenParts) -> KeyView:
+async def revoke_key(key_id: str, parts: GivenParts, actor: GivenActor) -> KeyView:
     """The key is no longer good; 404 where there is none."""
-    return key_view(await parts.store.revoke_credential(key_id))
+    return key_view(await parts.store.revoke_credential(key_id, actor=actor))
 
 
 @router.post("/login-codes", status_code=status.HTTP_201_CREATED)
-async def create_login_code(request: LoginCodeRequest, parts: GivenParts, principal: GivenPrincipal) -> LoginCode:
+async def create_login_code(request: LoginCodeRequest, parts: GivenParts, actor: GivenActor) -> LoginCode:
     """Makes a code that opens one session of a browser, within ten minutes."""
     issued = await parts.store.issue_credential(
-        CredentialKind.LOGIN_CODE, request.name, request.role, by=principal.name, lifetime=CODE_LIFETIME
+        CredentialKind.LOGIN_CODE, request.name, request.role, actor=actor, lifetime=CODE_LIFETIME
     )
     assert issued.stored.expires_at is not None
     return LoginCode(code=issued.secret, expires_at=issued.stored.expires_at)

@@ -11,9 +11,10 @@ from fastapi.responses import Response
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from api.dependencies import GivenParts, Parts
+from api.dependencies import GivenActor, GivenParts, Parts
 from api.schemas import JobSubmission
 from api.validation import check_spec
+from core.config_store.jobs import shown
 from core.errors import InvalidConfiguration, MigrationError, Unavailable
 from core.models import PlanInput, PlanResult
 from core.temporal_client import task_queue
@@ -28,6 +29,7 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 async def plan_job(
     submission: JobSubmission,
     parts: GivenParts,
+    actor: GivenActor,
     scan: Annotated[
         bool, Query(description="Also read the rows: counts values that the destination cannot hold, with one of each.")
     ] = False,
@@ -35,6 +37,7 @@ async def plan_job(
     """Tables, estimated rows and bytes, batches, types, DDL to be executed, and what is not carried."""
     spec = submission.spec()
     check_spec(spec)
+    await parts.store.record_event(None, "plan", actor=actor, after={"scan": scan, **shown(spec)})
     reference = (await _plan(parts, PlanInput(spec=spec, scan=scan))).reference
     text = parts.documents.read(reference)
     parts.documents.delete(reference)

@@ -63,10 +63,11 @@ async def open_session(request: Request, body: SessionRequest, response: Respons
     """Exchanges a login code, once, for a session cookie."""
     refuse_foreign_pages(request)
     attempts: RateLimit = request.app.state.login_attempts
-    if (seconds := attempts.take(request.client.host if request.client else "")) > 0:
+    address = request.client.host if request.client else None
+    if (seconds := attempts.take(address or "")) > 0:
         raise too_often(seconds)
     lifetime = timedelta(hours=parts.settings.session_hours)
-    issued = await parts.store.exchange_code(body.code, lifetime=lifetime)
+    issued = await parts.store.exchange_code(body.code, address=address, lifetime=lifetime)
     if issued is None:
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
@@ -97,5 +98,5 @@ async def close_session(request: Request, response: Response, parts: GivenParts)
     """Logs the browser out."""
     refuse_foreign_pages(request)
     if cookie := request.cookies.get(COOKIE):
-        await parts.store.revoke_secret(cookie)
+        await parts.store.close_session(cookie, address=request.client.host if request.client else None)
     response.delete_cookie(COOKIE)

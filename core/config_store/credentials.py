@@ -12,7 +12,9 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.config_store.audit_events import audit
 from core.config_store.sessions import Transactions
+from core.config_store.stored import Actor
 from core.config_store.tables import Credential
 from core.errors import NotFound
 
@@ -70,12 +72,14 @@ class Credentials(Transactions):
     """The part of the config store about who may ask."""
 
     async def issue_credential(
-        self, kind: CredentialKind, name: str, role: str, *, by: str, lifetime: timedelta | None
+        self, kind: CredentialKind, name: str, role: str, *, actor: Actor, lifetime: timedelta | None
     ) -> IssuedCredential:
         """Makes one; `lifetime` None: until it is revoked."""
         async with self.transaction() as session:
             await _forget_those_that_are_over(session)
-            return await _issue(session, kind, name, role, by, lifetime)
+            issued = await _issue(session, kind, name, role, actor.name, lifetime)
+            audit(session, actor, f"create {_WORDS[kind]}", None, after=_shown(issued.stored))
+            return issued
 
     async def find_credential(self, secret: str, *kinds: CredentialKind) -> StoredCredential | None:
         """The valid credential with this secret, which is marked as used; None where there is none."""
@@ -88,29 +92,35 @@ class Credentials(Transactions):
                 row.last_used_at = now
             return _read(row)
 
-    async def exchange_code(self, code: str, *, lifetime: timedelta) -> IssuedCredential | None:
-        """A session for a login code, which is used up by it; None where the code is not, or no longer, good."""
+    async def exchange_code(self, code: str, *, address: str | None, lifetime: timedelta) -> IssuedCredential | None:
+        """A session for a login code, which is used up by it; None where the code is not, or no longer, good. `address`
+        is where it is asked from."""
         async with self.transaction() as session:
             used = update(Credential).where(*_valid(code, (CredentialKind.LOGIN_CODE,)))
             row = await session.scalar(used.values(revoked_at=datetime.now(UTC)).returning(Credential))
             if row is None:
                 return None
-            return await _issue(session, CredentialKind.SESSION, row.name, row.role, row.created_by, lifetime)
+            issued = await _issue(session, CredentialKind.SESSION, row.name, row.role, row.created_by, lifetime)
+            audit(session, Actor(row.name, address), "log in", None, after=_shown(issued.stored))
+            return issued
 
-    async def revoke_credential(self, credential_id: str) -> StoredCredential:
+    async def revoke_credential(self, credential_id: str, *, actor: Actor) -> StoredCredential:
         """It is no longer good from now on. Raises NotFound."""
         async with self.transaction() as session:
             row = await session.get(Credential, credential_id) if _is_id(credential_id) else None
             if row is None:
                 raise NotFound(f"there is no key {credential_id}", remedy="`sterna keys list` lists them")
             row.revoked_at = row.revoked_at or datetime.now(UTC)
+            audit(session, actor, "revoke key", None, before=_shown(_read(row)))
             return _read(row)
 
-    async def revoke_secret(self, secret: str) -> None:
-        """The credential with this secret, where there is one, is no longer good."""
+    async def close_session(self, secret: str, *, address: str | None) -> None:
+        """The session with this secret, where there is one, is no longer good."""
         async with self.transaction() as session:
-            statement = update(Credential).where(Credential.secret_hash == hash_of(secret))
-            await session.execute(statement.values(revoked_at=datetime.now(UTC)))
+            row = await session.scalar(select(Credential).where(*_valid(secret, (CredentialKind.SESSION,))))
+            if row is not None:
+                row.revoked_at = datetime.now(UTC)
+                audit(session, Actor(row.name, address), "log out", None, before=_shown(_read(row)))
 
     async def list_keys(self) -> list[StoredCredential]:
         """All API keys, revoked ones too, oldest first."""
@@ -143,6 +153,16 @@ async def _issue(
     session.add(row)
     await session.flush()
     return IssuedCredential(_read(row), secret)
+
+
+_WORDS = {CredentialKind.KEY: "key", CredentialKind.LOGIN_CODE: "login code", CredentialKind.SESSION: "session"}
+
+
+def _shown(stored: StoredCredential) -> dict[str, str | None]:
+    """For the audit trail."""
+    until = stored.expires_at
+    shown = {"id": stored.credential_id, "name": stored.name, "role": stored.role}
+    return {**shown, "expiresAt": None if until is None else until.isoformat()}
 
 
 def _is_id(text: str) -> bool:

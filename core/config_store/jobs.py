@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from core.config_store.audit_events import audit
 from core.config_store.rows import new_id, read_job, read_summary, read_table, table_row, write_spec
 from core.config_store.sessions import Transactions
 from core.config_store.stored import (
@@ -26,7 +27,7 @@ from core.config_store.stored import (
     StoredJob,
     StoredTable,
 )
-from core.config_store.tables import AuditEvent, IdempotencyKey, MigrationJob, MigrationRun, TableConfig
+from core.config_store.tables import IdempotencyKey, MigrationJob, MigrationRun, TableConfig
 from core.errors import Conflict, InvalidConfiguration, NotFound
 from core.job_spec import JobSpec, JobStatus, TableSpec
 
@@ -57,7 +58,7 @@ class Jobs(Transactions):
             row = MigrationJob(job_id=job_id, status=JobStatus.DRAFT, runs=[])
             write_spec(row, spec)
             session.add(row)
-            audit(session, actor, "create", job_id, after=_shown(spec))
+            audit(session, actor, "create", job_id, after=shown(spec))
             await session.flush()
             if not draft:
                 await begin(session, await reload(session, job_id), actor)
@@ -103,7 +104,7 @@ class Jobs(Transactions):
             await session.flush()
             write_spec(row, spec)
             row.updated_at = func.now()
-            audit(session, actor, "update", job_id, before=_shown(before), after=_shown(spec))
+            audit(session, actor, "update", job_id, before=shown(before), after=shown(spec))
             await session.flush()
             return read_job(await reload(session, job_id))
 
@@ -115,7 +116,7 @@ class Jobs(Transactions):
             if status != JobStatus.DRAFT and not status.final:
                 raise Conflict(f"the job is {status}; it cannot be deleted while it runs", remedy="Cancel it first")
             before = read_job(await reload(session, job_id)).spec
-            audit(session, actor, "delete", job_id, before={"status": status.value, **_shown(before)})
+            audit(session, actor, "delete", job_id, before={"status": status.value, **shown(before)})
             await session.delete(row)
 
     async def resolve_tables(self, job_id: str, tables: Sequence[TableSpec]) -> list[StoredTable]:
@@ -134,26 +135,6 @@ class Jobs(Transactions):
                 resolved.append(known[key])
             await session.flush()
             return [read_table(table) for table in resolved]
-
-    async def record_event(self, job_id: str, action: str, *, actor: Actor, after: dict[str, Any] | None) -> None:
-        """Writes down an operator's command that changes nothing in the store itself."""
-        async with self.transaction() as session:
-            audit(session, actor, action, job_id, after=after)
-
-
-def audit(
-    session: AsyncSession,
-    actor: Actor,
-    action: str,
-    job_id: str,
-    *,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> None:
-    """Adds an audit event to the transaction of the change."""
-    session.add(
-        AuditEvent(actor=actor.name, address=actor.address, action=action, job_id=job_id, before=before, after=after)
-    )
 
 
 async def begin(session: AsyncSession, job: MigrationJob, actor: Actor) -> MigrationRun:
@@ -242,7 +223,8 @@ def _names(row: TableConfig) -> tuple[str | None, str, str | None, str | None]:
     return row.source_schema, row.source_table, row.destination_schema, row.destination_table
 
 
-def _shown(spec: JobSpec) -> dict[str, Any]:
+def shown(spec: JobSpec) -> dict[str, Any]:
+    """A specification in an audit event: what it says beyond the defaults."""
     return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 

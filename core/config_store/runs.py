@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.config_store.jobs import activate, audit, begin, lock_job, reload
+from core.config_store.audit_events import audit
+from core.config_store.jobs import activate, begin, lock_job, reload
 from core.config_store.rows import new_id, read_job, read_run
 from core.config_store.sessions import Transactions
 from core.config_store.stored import SYSTEM, Actor, StoredJob, StoredRun
 from core.config_store.tables import MigrationJob, MigrationRun
+from core.config_store.unseen_commands import record_unseen_commands
 from core.errors import Conflict, NotFound
 from core.job_spec import JobStatus
 from core.models import StatusUpdate
@@ -88,6 +90,7 @@ class Runs(Transactions):
         async with self.transaction() as session:
             job = await lock_job(session, told.job_id)
             run = await _run_row(session, job.job_id, told.run)
+            await record_unseen_commands(session, run, told)
             if _is_late(run, told):
                 return
             run.status = told.status

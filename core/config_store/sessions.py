@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from core.config_store.audit_events import write_events
 from core.errors import Unavailable
 
 REMEDY = "Check that PostgreSQL runs and that STERNA_CONFIG_STORE names it"
@@ -27,10 +28,12 @@ class Transactions:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Commits at the end of the block, rolls back when it fails. Raises Unavailable."""
+        """Commits at the end of the block, with the audit events that the block added, and rolls back when it fails.
+        Raises Unavailable."""
         with reachable():
             async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
+                await write_events(session)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     SmallInteger,
@@ -193,19 +192,26 @@ class IdempotencyKey(Base):
 
 
 class AuditEvent(Base):
-    """Who did what, when, from where. Outlives the job."""
+    """Who did what, when, from where. Outlives the job; a trigger refuses to change or delete it."""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("audit_event_by_job", "job_id", "happened_at"),)
+    __table_args__ = (
+        Index("audit_event_by_job", "job_id", "happened_at"),
+        Index("audit_event_by_actor", "actor", "event_id"),
+        Index("audit_event_by_moment", "happened_at"),
+    )
 
-    event_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    happened_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    event_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """Given under the chain's lock, from 1 and without gaps."""
+    happened_at: Mapped[datetime] = mapped_column(Moment)
     actor: Mapped[str] = mapped_column(String(255))
     address: Mapped[str | None] = mapped_column(String(255))
     action: Mapped[str] = mapped_column(String(32))
     job_id: Mapped[str | None] = mapped_column(Id)
     before: Mapped[dict[str, Any] | None] = mapped_column(Json)
     after: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
 
 
 class Credential(Base):

@@ -17,6 +17,7 @@ from api.rate_limit import RateLimit
 from api.roles import Role
 from core.config_store.credentials import CredentialKind
 from core.config_store.store import ConfigStore
+from core.config_store.stored import Actor
 from core.documents import DocumentStore
 from core.errors import InvalidConfiguration
 from core.settings import Settings
@@ -118,7 +119,7 @@ async def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(api: ht
 
 async def test_a_key_ends_with_its_last_day(live: Live, api: httpx.AsyncClient) -> None:
     over = await live.store.issue_credential(
-        CredentialKind.KEY, "late", "admin", by="test", lifetime=timedelta(seconds=-1)
+        CredentialKind.KEY, "late", "admin", actor=Actor("test"), lifetime=timedelta(seconds=-1)
     )
     with as_another(api, Authorization=f"Bearer {over.secret}"):
         assert (await api.get("/api/jobs")).status_code == 401

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowFailureError
 
 from activities.maintenance import MaintenanceActivities
 from core.job_spec import JobOptions, JobStatus
-from core.models import PauseRequest
+from core.models import PauseCommand
 from tests.workflows.stand_ins import StandIns, entry
 from workflows.migration_job import MigrationJob
 
@@ -72,7 +72,7 @@ async def test_a_job_that_begins_outside_its_window_touches_neither_rows_nor_tab
         job = await windowed.start_job()
         progress = await asyncio.wait_for(_closed(job), SECONDS)
         assert progress.waiting_until == OPENS
-        await job.signal(MigrationJob.pause, PauseRequest())
+        await job.signal(MigrationJob.pause, PauseCommand())
         await job.signal(MigrationJob.resume)
         await asyncio.sleep(1)
         assert [update.status for update in windowed.of("record_status")][-1] == JobStatus.ACTIVE
@@ -88,7 +88,7 @@ async def test_a_pause_of_an_operator_outlasts_the_opening_of_the_window(windowe
     async with windowed.serving(MaintenanceActivities(Clock(OPENS - timedelta(seconds=3), OPENS)).look_at_window):
         job = await windowed.start_job()
         await asyncio.wait_for(_closed(job), SECONDS)
-        await job.signal(MigrationJob.pause, PauseRequest())
+        await job.signal(MigrationJob.pause, PauseCommand())
         while (progress := await job.query(MigrationJob.progress)).waiting_until is not None:
             await asyncio.sleep(0.05)
         assert progress.status == JobStatus.PAUSED

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from core.job_spec import JobOptions, JobStatus
-from core.models import PauseRequest, RetryRequest
+from core.models import PauseCommand, RetryCommand
 from tests.workflows.stand_ins import StandIns, beating_until_stopped, entry, refusal, until
 from workflows import operator_wait
 from workflows.migration_job import MigrationJob
@@ -57,10 +57,10 @@ async def test_commands_that_come_while_the_job_closes_change_nothing(stand_ins:
     async with stand_ins.serving():
         job = await stand_ins.start_job()
         await asyncio.wait_for(door.reached.wait(), SECONDS)
-        await job.signal(MigrationJob.pause, PauseRequest(release=True))
+        await job.signal(MigrationJob.pause, PauseCommand(release=True))
         await job.signal(MigrationJob.resume)
         with pytest.raises(WorkflowUpdateFailedError):
-            await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+            await job.execute_update(MigrationJob.retry_tables, RetryCommand())
         await job.cancel()
         door.opened.set()
         progress = await asyncio.wait_for(job.result(), SECONDS)
@@ -75,7 +75,7 @@ async def test_a_pause_that_is_told_late_does_not_overwrite_the_resume(stand_ins
         job = await stand_ins.start_job()
         await asyncio.wait_for(door.reached.wait(), SECONDS)
         for _ in range(3):
-            await job.signal(MigrationJob.pause, PauseRequest())
+            await job.signal(MigrationJob.pause, PauseCommand())
             await job.signal(MigrationJob.resume)
         door.opened.set()
         await asyncio.wait_for(job.result(), SECONDS)
@@ -93,7 +93,7 @@ async def test_a_pause_takes_hold_although_the_config_store_is_away(stand_ins: S
     async with stand_ins.serving():
         job = await stand_ins.start_job()
         await asyncio.wait_for(door.reached.wait(), SECONDS)
-        await job.signal(MigrationJob.pause, PauseRequest())
+        await job.signal(MigrationJob.pause, PauseCommand())
         child = stand_ins.client.get_workflow_handle(f"migration/{stand_ins.prefix}/t1")
         await _until_stage(child, "paused (moving rows)")
         stand_ins.hooks.clear()
@@ -146,7 +146,7 @@ async def test_a_snapshot_that_cannot_be_had_again_is_told_to_operators_and_retr
         job = await stand_ins.start_job()
         await _until_attention(job, "the login is gone")
         del stand_ins.hooks["keep_snapshot"]
-        await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        await job.execute_update(MigrationJob.retry_tables, RetryCommand())
         progress = await asyncio.wait_for(job.result(), SECONDS)
     assert (progress.status, progress.tables[0].copies) == (JobStatus.COMPLETED, 2)
     tokens = [given.token.rsplit(".", 1)[1] for given in stand_ins.of("begin_load")]
@@ -162,7 +162,7 @@ async def test_a_retry_of_a_table_whose_snapshot_expired_takes_a_new_one(stand_i
     async with stand_ins.serving():
         job = await stand_ins.start_job()
         await _until_table(job, 0, "PARKED")
-        await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        await job.execute_update(MigrationJob.retry_tables, RetryCommand())
         progress = await asyncio.wait_for(job.result(), SECONDS)
     assert (progress.status, progress.tables[0].status) == (JobStatus.COMPLETED, "COMPLETED")
     assert stand_ins.of("count_source")[-1].snapshot.epoch == 2
@@ -181,7 +181,7 @@ async def test_a_retry_of_a_table_whose_parking_is_still_being_recorded_is_waite
     async with stand_ins.serving():
         job = await stand_ins.start_job()
         await asyncio.wait_for(door.reached.wait(), SECONDS)
-        await job.execute_update(MigrationJob.retry_tables, RetryRequest())
+        await job.execute_update(MigrationJob.retry_tables, RetryCommand())
         door.opened.set()
         progress = await asyncio.wait_for(job.result(), SECONDS)
     assert (progress.status, progress.tables[0].rows) == (JobStatus.COMPLETED, 3)
@@ -198,7 +198,7 @@ async def test_a_release_while_the_snapshot_is_being_taken_does_not_end_the_job(
     async with stand_ins.serving():
         job = await stand_ins.start_job()
         await asyncio.wait_for(door.reached.wait(), SECONDS)
-        await job.signal(MigrationJob.pause, PauseRequest(release=True))
+        await job.signal(MigrationJob.pause, PauseCommand(release=True))
         await until(lambda: JobStatus.PAUSED in [update.status for update in stand_ins.of("record_status")])
         del stand_ins.hooks["keep_snapshot"]
         await job.signal(MigrationJob.resume)
@@ -222,7 +222,7 @@ async def test_a_table_retried_while_others_run_does_not_wait_for_them(stand_ins
         job = await stand_ins.start_job()
         await _until_table(job, 1, "PARKED")
         refused.clear()
-        await job.execute_update(MigrationJob.retry_tables, RetryRequest(tables=["t2"]))
+        await job.execute_update(MigrationJob.retry_tables, RetryCommand(tables=["t2"]))
         await _until_table(job, 1, "COMPLETED")
         assert (await job.query(MigrationJob.progress)).tables[0].status == "RUNNING"
         door.opened.set()
