@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from temporalio import activity
 
@@ -29,10 +30,10 @@ class OneBadRowInEachBatch(StandIns):
         return LoadedBatches(digest=Digest(rows=9), bytes=1, rejected=1)
 
 
-async def run(stand_ins: StandIns, max_rejects: int) -> TableResult:
+async def run(stand_ins: StandIns, max_rejects: int, **state: Any) -> TableResult:
     async with stand_ins.serving():
         options = JobOptions(parallel_batches=4, max_rejects=max_rejects)
-        state = TableRun(
+        begun = TableRun(
             job_id=stand_ins.prefix,
             run=1,
             generation="g",
@@ -40,9 +41,10 @@ async def run(stand_ins: StandIns, max_rejects: int) -> TableResult:
             options=options,
             snapshot=None,
             workflow_priority=3,
+            **state,
         )
         handle = await stand_ins.client.start_workflow(
-            TableMigration.run, state, id=f"{stand_ins.prefix}/t1", task_queue=f"{stand_ins.prefix}-control"
+            TableMigration.run, begun, id=f"{stand_ins.prefix}/t1", task_queue=f"{stand_ins.prefix}-control"
         )
         return await asyncio.wait_for(handle.result(), SECONDS)
 
@@ -62,3 +64,11 @@ async def test_one_more_than_may_be_parks_the_table(stand_ins: StandIns) -> None
     result = await run(refusing, 5)
     assert (result.status, result.rejected) == (TableStatus.PARKED, 5)
     assert "a row is refused" in result.message
+
+
+async def test_rows_that_were_left_out_before_continue_as_new_count_on(stand_ins: StandIns) -> None:
+    refusing = OneBadRowInEachBatch(stand_ins.client)
+    result = await run(refusing, 6, next_batch=4, batches_done=4, rejected=4, extracted=Digest(rows=36))
+    assert (result.status, result.rows, result.rejected) == (TableStatus.COMPLETED, 54, 6)
+    asked = [given.allowed_rejects for given in refusing.of("load_batches") if given.allowed_rejects is not None]
+    assert asked == [2, 1]

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from core.healing import Comparison, Healing
 from core.models import TableResult
 from core.progress import TableStatus
+from core.schema import Digest
 from core.stage_models import BatchSpan
 from tests.workflows.stand_ins import StandIns, entry, refusal, snapshot, until
 from tests.workflows.test_table_migration import SECONDS, start
@@ -177,3 +179,47 @@ async def test_a_comparison_that_cannot_be_made_copies_the_table_again(stand_ins
     result = await lose(stand_ins)
     assert (result.status, result.copies, result.rows) == (TableStatus.COMPLETED, 2, 6)
     assert len(stand_ins.of("compare_table")) == 1
+
+
+def healing_half_way() -> dict[str, Any]:
+    """What continue-as-new, or a retry after parking, begins with in the middle of a repair of four batches."""
+    found = Comparison(
+        comparable=True, source=Digest(rows=100, total="7"), changed=4, repair="repair-6", first=6, batches=4
+    )
+    healing = Healing(stale=True, repair="repair-6", found=found, batches_end=10, losses=1)
+    return {**HALF_DONE, "snapshot": snapshot(2), "healing": healing, "next_batch": 9, "batches_done": 5}
+
+
+async def test_a_table_that_continues_as_new_while_it_is_healed_goes_on_with_the_rest_of_the_repair(
+    stand_ins: StandIns,
+) -> None:
+    async with stand_ins.serving():
+        state = {**healing_half_way(), "unfinished": [BatchSpan(first=8, count=1)]}
+        result = await asyncio.wait_for((await start(stand_ins, **state)).result(), SECONDS)
+    assert (result.status, result.copies, result.snapshot_epoch) == (TableStatus.COMPLETED, 1, 2)
+    assert (numbers(stand_ins, "repair-6"), numbers(stand_ins, None)) == ([8, 9], [])
+    assert stand_ins.of("compare_table") == stand_ins.of("begin_load") == []
+    proof = stand_ins.of("validate_table")[-1]
+    assert (proof.extracted.rows, [healed.changed for healed in proof.healed]) == (100, [4])
+    assert proof.batches_end == 10, "a replay's number must be beyond those of the repair"
+
+
+async def test_a_table_that_parks_while_it_is_healed_is_healed_on_by_its_retry(stand_ins: StandIns) -> None:
+    async def full(given: Any) -> None:
+        raise refusal("OutOfSpace")
+
+    stand_ins.hooks["load_batches"] = full
+    async with stand_ins.serving():
+        parked = await asyncio.wait_for(
+            (await start(stand_ins, **{**healing_half_way(), "unfinished": []})).result(), SECONDS
+        )
+        assert parked.state is not None
+        assert parked.status == TableStatus.PARKED
+        stand_ins.hooks.clear()
+        stand_ins.calls.clear()
+        again = await stand_ins.client.start_workflow(
+            TableMigration.run, parked.state, id=f"{stand_ins.prefix}/t1", task_queue=f"{stand_ins.prefix}-control"
+        )
+        result = await asyncio.wait_for(again.result(), SECONDS)
+    assert (result.status, numbers(stand_ins, "repair-6")) == (TableStatus.COMPLETED, [9])
+    assert len(stand_ins.of("validate_table")[-1].healed) == 1
