@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from activities.transformations import registry as transformations
 from api.field_errors import FieldError, Location, field_errors, join_path
+from api.input_rules import InputRules
 from api.pass_validation import wrong_passes
 from api.problems import invalid_fields
 from connectors import registry as connectors
@@ -19,9 +20,10 @@ from core.job_spec import ConnectionSpec, JobSpec, TableSpec, TransformationSpec
 MOST_ROWS_PER_BATCH = 2**31 - 1
 
 
-def check_spec(spec: JobSpec) -> None:
+def check_spec(spec: JobSpec, rules: InputRules) -> None:
     """Raises a Problem with every wrong field, with status 422."""
     errors = [*_unstorable_values(spec)]
+    errors += rules.wrong_fields(spec) if not errors else []
     errors += _not_yet_available(spec)
     errors += _needless_heals(spec)
     errors += _wrong_options("source", spec.source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -44,3 +45,10 @@ class Settings(BaseSettings):
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a worker that is told to stop lets its activities run on."""
     log_level: str = "INFO"
+
+    where_clauses: Literal["strict", "trusted"] = "strict"
+    """What jobs may write as whereClause. strict: one condition over the table's columns, with functions that only
+    compute. trusted: any expression that the source takes in a transaction that reads only, subqueries included.
+    The same for API and workers."""
+    where_functions: list[str] = Field(default_factory=list)
+    """Functions that a strict whereClause may call beyond the list, as `name` or `schema.name`, as a JSON list."""

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from api.dependencies import GivenParts, Parts
+from api.input_rules import InputRules
 from api.schemas import JobSubmission
 from api.validation import check_spec
 from core.errors import InvalidConfiguration, MigrationError, Unavailable
@@ -34,7 +35,7 @@ async def plan_job(
 ) -> Response:
     """Tables, estimated rows and bytes, batches, types, DDL to be executed, and what is not carried."""
     spec = submission.spec()
-    check_spec(spec)
+    check_spec(spec, InputRules.of(parts.settings))
     reference = (await _plan(parts, PlanInput(spec=spec, scan=scan))).reference
     text = parts.documents.read(reference)
     parts.documents.delete(reference)

@@ -108,6 +108,18 @@ REFUSED: list[tuple[str, Json, str, str]] = [
     ("twice", _changed(["tables"], [SAMPLE["tables"][0]] * 2), "tables[1]", "Remove one"),
     ("NUL", _changed(["description"], "a\x00b"), "description", "Remove"),
     ("half a surrogate pair", _changed(["source", "user"], "\ud800"), "source.user", "Remove"),
+    (
+        "a sleeping predicate",
+        _changed(["tables", 0, "whereClause"], "pg_sleep(9) IS NULL"),
+        "tables[0].whereClause",
+        "STERNA_WHERE_FUNCTIONS",
+    ),
+    (
+        "two statements",
+        _changed(["tables", 0, "whereClause"], f"a = '{SECRET}'; DROP TABLE users"),
+        "tables[0].whereClause",
+        "one condition",
+    ),
     ("not a number", _changed([*STEP, "keepFirst"], float("nan")), "tables[0].transformations[1].keepFirst", ""),
 ]
 
