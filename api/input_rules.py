@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+
+from pydantic import ValidationError
 
 from api.field_errors import FieldError
 from connectors import registry as connectors
 from connectors.sql.where_clause import WhereClauses, has_grammar
 from core.errors import InvalidConfiguration
-from core.job_spec import JobSpec
+from core.job_spec import ConnectionSpec, JobSpec
+from core.reach import Reach
 from core.settings import Settings
 
 
@@ -18,15 +23,33 @@ class InputRules:
     """The rules, as settings give them."""
 
     where_clauses: WhereClauses
+    reach: Reach
 
     @classmethod
     def of(cls, settings: Settings) -> InputRules:
         """The rules of this process."""
-        return cls(WhereClauses(trusted=settings.where_clauses == "trusted", functions=settings.where_functions))
+        clauses = WhereClauses(trusted=settings.where_clauses == "trusted", functions=settings.where_functions)
+        return cls(clauses, Reach.of(settings))
 
     def wrong_fields(self, spec: JobSpec) -> Iterator[FieldError]:
         """Every field that asks for what is not allowed."""
         yield from self._wrong_clauses(spec)
+        yield from self._out_of_reach("source", spec.source)
+        yield from self._out_of_reach("destination", spec.destination)
+
+    def _out_of_reach(self, side: str, connection: ConnectionSpec) -> Iterator[FieldError]:
+        """Options that are wrong by themselves are named elsewhere."""
+        checks: list[tuple[str, Callable[[], None]]] = []
+        checks.append(("secretsRef", partial(self.reach.check_secret, connection.secrets_ref)))
+        with suppress(InvalidConfiguration, ValidationError):
+            options = connectors.parse_options(connection.type, connection.options)
+            checks += [(name, partial(self.reach.check_file, path)) for name, path in options.files().items()]
+            checks += [(name, partial(self.reach.check_host, host)) for name, host in options.hosts().items()]
+        for option, check in checks:
+            try:
+                check()
+            except InvalidConfiguration as error:
+                yield FieldError(field=f"{side}.{option}", message=error.message, remedy=error.remedy)
 
     def _wrong_clauses(self, spec: JobSpec) -> Iterator[FieldError]:
         tables = spec.tables if isinstance(spec.tables, list) else []

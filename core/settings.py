@@ -52,3 +52,11 @@ class Settings(BaseSettings):
     The same for API and workers."""
     where_functions: list[str] = Field(default_factory=list)
     """Functions that a strict whereClause may call beyond the list, as `name` or `schema.name`, as a JSON list."""
+    allowed_hosts: list[str] = Field(default_factory=list)
+    """Hosts that jobs may reach, as a JSON list of names, suffixes (`.example.com`), addresses and networks
+    (`10.0.0.0/8`). Default: all but link-local and metadata addresses. The same for API and workers."""
+    allowed_folders: list[Path] = Field(default_factory=list)
+    """Folders in which the files lie that jobs name (database files, wallets, certificates), as a JSON list. Default:
+    all but Sterna's own, /proc, /sys and /dev. The same for API and workers."""
+    closed_folders: list[Path] = Field(default_factory=list)
+    """Folders beside Sterna's own whose files no job may name, as a JSON list."""

@@ -15,6 +15,7 @@ from activities.resources.secrets import Secrets, read_environment, read_file
 from activities.resources.session_budget import SessionBudget
 from activities.resources.vault import read_vault
 from core.documents import DocumentStore
+from core.reach import Reach
 from core.settings import Settings
 from core.temporal_client import Stage
 
@@ -36,7 +37,8 @@ class Parts:
         """All parts of one process."""
         documents = DocumentStore(settings.documents)
         secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
-        connections = Connections(secrets, SessionBudget(settings.leases, settings.max_connections))
+        budget = SessionBudget(settings.leases, settings.max_connections)
+        connections = Connections(secrets, budget, Reach.of(settings))
         return cls(client, settings, documents, connections, Routes(documents))
 
 

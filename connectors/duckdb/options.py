@@ -25,3 +25,7 @@ class DuckdbOptions(ConnectorOptions):
         if path.startswith((":memory:", "md:")) or "://" in path:
             raise ValueError("path must name a file: every session opens it anew")
         return path
+
+    def files(self) -> dict[str, str]:
+        """The database."""
+        return {"path": self.path}

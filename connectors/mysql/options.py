@@ -28,3 +28,7 @@ class MysqlOptions(ConnectorOptions):
     def address(self) -> tuple[str, int]:
         """Host and port of the server."""
         return self.host, self.port
+
+    def files(self) -> dict[str, str]:
+        """The certificate authorities."""
+        return {"sslCa": self.ssl_ca} if self.ssl_ca else {}

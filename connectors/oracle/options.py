@@ -53,3 +53,7 @@ class OracleOptions(ConnectorOptions):
     def counted_as(self) -> str:
         """A service of a listener."""
         return f"{self.host.lower()}:{self.port}/{self.service_name or self.sid}"
+
+    def files(self) -> dict[str, str]:
+        """The wallet."""
+        return {"walletPath": self.wallet_path} if self.wallet_path else {}

@@ -31,3 +31,7 @@ class PostgresOptions(ConnectorOptions):
     def address(self) -> tuple[str, int]:
         """Host and port of the server."""
         return self.host, self.port
+
+    def files(self) -> dict[str, str]:
+        """The certificate authorities."""
+        return {"sslRootCert": self.ssl_root_cert} if self.ssl_root_cert else {}

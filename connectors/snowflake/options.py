@@ -51,3 +51,11 @@ class SnowflakeOptions(ConnectorOptions):
     def address(self) -> tuple[str, int]:
         """Host and port of the account."""
         return self.server, self.port
+
+    def hosts(self) -> dict[str, str]:
+        """The account's, or the one that is given."""
+        return {"host" if self.host else "account": self.server}
+
+    def files(self) -> dict[str, str]:
+        """The private key."""
+        return {"keyPairPath": self.key_pair_path} if self.key_pair_path else {}

@@ -23,3 +23,7 @@ class SqliteOptions(ConnectorOptions):
         if not PurePath(path).is_absolute():
             raise ValueError("path must be absolute: workers have folders of their own")
         return path
+
+    def files(self) -> dict[str, str]:
+        """The database."""
+        return {"path": self.path}

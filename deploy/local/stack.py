@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -227,6 +228,7 @@ class LocalStack:
             "STERNA_DOCUMENTS": str(self.documents),
             "STERNA_STAGING": str(self.staging),
             "STERNA_LEASES": str(self.folder / "leases"),
+            "STERNA_CLOSED_FOLDERS": json.dumps([str(self.folder)]),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
             **self._environment,

@@ -120,6 +120,21 @@ REFUSED: list[tuple[str, Json, str, str]] = [
         "tables[0].whereClause",
         "one condition",
     ),
+    ("a metadata address", _changed(["source", "host"], "169.254.169.254"), "source.host", "STERNA_ALLOWED_HOSTS"),
+    ("two hosts", _changed(["source", "host"], "a,b"), "source.host", "one name"),
+    ("a device", _changed(["destination", "walletPath"], "/dev/zero"), "destination.walletPath", "folder"),
+    (
+        "our own secret",
+        _changed(["source", "secretsRef"], "env:VAULT_TOKEN"),
+        "source.secretsRef",
+        "variable of its own",
+    ),
+    (
+        "a driver's own files",
+        _changed(["source"], {"type": "SQLALCHEMY", "url": "mysql+pymysql://db/x?read_default_file=/etc/my.cnf"}),
+        "source.url",
+        "Leave them out",
+    ),
     ("not a number", _changed([*STEP, "keepFirst"], float("nan")), "tables[0].transformations[1].keepFirst", ""),
 ]
 
