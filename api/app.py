@@ -20,6 +20,7 @@ from api.job_rejects import JobRejects
 from api.problems import ProblemDocument, add_problem_handlers
 from api.profile_reader import ProfileReader
 from api.reconciler import Reconciler
+from api.request_limits import RequestLimits
 from api.routes import catalog, health, job_commands, job_progress, jobs, plan, rejects, schedules
 from api.schedules import Schedules
 from core.config_store.sessions import open_engine
@@ -70,6 +71,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
     for router in ROUTERS:
         app.include_router(router)
     add_problem_handlers(app)
+    app.add_middleware(RequestLimits, most_bytes=settings.max_body_bytes)
     return app
 
 

@@ -60,3 +60,5 @@ class Settings(BaseSettings):
     all but Sterna's own, /proc, /sys and /dev. The same for API and workers."""
     closed_folders: list[Path] = Field(default_factory=list)
     """Folders beside Sterna's own whose files no job may name, as a JSON list."""
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    """Largest body of a request to the API."""

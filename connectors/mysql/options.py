@@ -22,7 +22,7 @@ class MysqlOptions(ConnectorOptions):
     ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     ssl_ca: str | None = None
     """File with the certificate authorities to trust, on the workers; default: the system's."""
-    connect_timeout: float = Field(default=8.0, gt=0)
+    connect_timeout: float = Field(default=8.0, gt=0, le=3600)
     """Seconds."""
 
     def address(self) -> tuple[str, int]:
