@@ -18,7 +18,7 @@ SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.
 # Peers that come from Debian; those from PyPI get virtual environments under var/bench/.
 PEERS := pgloader pgcopydb
 
-.PHONY: help setup servers demo up check test chaos conformance bench format requirements clean
+.PHONY: help setup servers demo up check test chaos conformance bench format requirements settings clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make requirements" --constraint requirements/dev.txt \
 	  --output-file requirements/bench.txt requirements/bench.in
+
+settings: $(INSTALLED) ## write the table of docs/settings.md from the settings class
+	@$(BIN)/python -m deploy.settings_page
 
 clean: ## remove .venv, caches and var/ (with the jobs of `make up`)
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from temporalio.client import Client
 
 from api.dependencies import Parts
+from api.described_api import DescribedApi
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
@@ -49,7 +50,7 @@ def create_app(settings: Settings, store: ConfigStore, client: Client, documents
     """The application on parts that the caller opened and will close. Its lifespan runs the reconciler."""
     starter = JobStarter(store, client, settings.task_queue_prefix)
     progress = ProgressReader(client, documents)
-    app = FastAPI(
+    app = DescribedApi(
         title="Sterna",
         summary="Durable, proved batch migration of databases",
         version=version("sterna"),

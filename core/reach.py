@@ -10,21 +10,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import re
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InvalidConfiguration
+from core.host_patterns import HOST, Network, network
 from core.settings import Settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,255}")
-"""Names and addresses; nothing that a driver takes for several hosts, a socket's path or a connection string."""
 NEVER = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -122,12 +118,12 @@ class Reach:
         return False
 
     def _networks(self) -> list[Network]:
-        return [network for network in map(_network, self.hosts) if network is not None]
+        return [found for found in map(network, self.hosts) if found is not None]
 
     def _check_address(self, host: str, address: Address, *, by_name: bool) -> None:
         address = _plain(address)
-        listed = any(address in network for network in self._networks())
-        if not listed and any(address in network for network in NEVER):
+        listed = any(address in each for each in self._networks())
+        if not listed and any(address in each for each in NEVER):
             raise InvalidConfiguration(
                 f"the host {host} is an address that answers for the machine itself, such as a cloud's metadata",
                 remedy="Name the database's own host; an administrator may list the address in STERNA_ALLOWED_HOSTS",
@@ -146,20 +142,6 @@ class Reach:
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         self._found[host] = time.monotonic(), addresses
         return addresses
-
-
-def check_patterns(hosts: Iterable[str]) -> None:
-    """Raises ValueError for what is neither name, suffix, address nor network."""
-    for pattern in hosts:
-        if _network(pattern) is None and ("/" in pattern or HOST.fullmatch(pattern.removeprefix("*")) is None):
-            raise ValueError(f"'{pattern}' is no name, suffix (.example.com), address or network (10.0.0.0/8)")
-
-
-def _network(pattern: str) -> Network | None:
-    try:
-        return ipaddress.ip_network(pattern.strip("[]"), strict=False)
-    except ValueError:
-        return None
 
 
 def _literal(host: str) -> Address | None:

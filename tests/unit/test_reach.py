@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.errors import InvalidConfiguration
-from core.reach import Reach, check_patterns
+from core.host_patterns import check_patterns
+from core.reach import Reach
 
 ALWAYS_REFUSED = [
     "169.254.169.254",
