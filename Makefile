@@ -31,11 +31,12 @@ demo: $(INSTALLED) ## migrate a sample shop of 1,000,000 rows on this machine (K
 up: $(INSTALLED) ## start the whole stack for your own databases
 	@$(BIN)/sterna up
 
-check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
+check: $(INSTALLED) ## formatting, lint, types, import directions, advisories, unit tests
 	$(BIN)/ruff format --check --quiet $(CODE)
 	$(BIN)/ruff check --quiet $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python -m tests.dependency_audit
 	$(BIN)/pytest -q tests/unit
 
 servers: ## install the database servers that tests start, where they are missing (Debian, as root)
