@@ -19,7 +19,7 @@ SERVERS := mariadb-server-core mariadb-client-core firebird3.0-server firebird3.
 # Peers that come from Debian; those from PyPI get virtual environments under var/bench/.
 PEERS := pgloader pgcopydb
 
-.PHONY: help setup servers demo up check test chaos conformance bench format requirements clean
+.PHONY: help setup servers demo up check test chaos conformance bench format requirements settings clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +32,12 @@ demo: $(INSTALLED) ## migrate a sample shop of 1,000,000 rows on this machine (K
 up: $(INSTALLED) ## start the whole stack for your own databases
 	@$(BIN)/sterna up
 
-check: $(INSTALLED) ## formatting, lint, types, import directions, unit tests
+check: $(INSTALLED) ## formatting, lint, types, import directions, advisories, unit tests
 	$(BIN)/ruff format --check --quiet $(CODE)
 	$(BIN)/ruff check --quiet $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python -m tests.dependency_audit
 	$(BIN)/pytest -q tests/unit
 
 servers: ## install the database servers that tests start, where they are missing (Debian, as root)
@@ -80,6 +81,9 @@ requirements: $(INSTALLED) ## pin the newest versions that pyproject.toml allows
 	    --custom-compile-command "make requirements" --constraint requirements/dev.txt \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
+
+settings: $(INSTALLED) ## write the table of docs/settings.md from the settings class
+	@$(BIN)/python -m deploy.settings_page
 
 clean: ## remove .venv, caches and var/ (with the jobs of `make up`)
 	rm -rf $(VENV) var dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from api.access import build_authenticator, refuse_open_doors
 from api.auth import ADMINISTER, FAILURES_AT_ONCE, FAILURES_PER_SECOND, READ_AND_OPERATE
 from api.dependencies import Parts
+from api.described_api import DescribedApi
 from api.job_control import JobControl
 from api.job_progress import ProgressReader
 from api.job_rejects import JobRejects
@@ -25,6 +26,7 @@ from api.profile_reader import ProfileReader
 from api.queues import QueueReader
 from api.rate_limit import RateLimit
 from api.reconciler import Reconciler
+from api.request_limits import RequestLimits
 from api.request_telemetry import RequestTelemetry
 from api.routes import (
     audit,
@@ -86,7 +88,7 @@ def create_app(
     observer = Observer(store, client, queues, meters)
     starter = JobStarter(store, client, settings.task_queue_prefix)
     progress = ProgressReader(client, documents)
-    app = FastAPI(
+    app = DescribedApi(
         title="Sterna",
         summary="Durable, proved batch migration of databases",
         version=version("sterna"),
@@ -118,6 +120,7 @@ def create_app(
             app.include_router(router, dependencies=needed)
     app.add_middleware(SecurityHeaders)
     add_problem_handlers(app)
+    app.add_middleware(RequestLimits, most_bytes=settings.max_body_bytes)
     app.add_middleware(RequestTelemetry, meters=meters)  # last: it is around all others
     return app
 

@@ -1,15 +1,15 @@
-"""What a job's model cannot check: the options of its connectors and transformations, and what the store can keep."""
+"""What a job's model cannot check: the options of its connectors and transformations, and this installation's rules."""
 
 from __future__ import annotations
 
-import math
 import zoneinfo
 from collections.abc import Callable, Iterator
 
 from pydantic import BaseModel, ValidationError
 
 from activities.transformations import registry as transformations
-from api.field_errors import FieldError, Location, field_errors, join_path
+from api.field_errors import FieldError, field_errors, join_path
+from api.input_rules import InputRules
 from api.pass_validation import wrong_passes
 from api.problems import invalid_fields
 from connectors import registry as connectors
@@ -19,9 +19,9 @@ from core.job_spec import ConnectionSpec, JobSpec, TableSpec, TransformationSpec
 MOST_ROWS_PER_BATCH = 2**31 - 1
 
 
-def check_spec(spec: JobSpec) -> None:
+def check_spec(spec: JobSpec, rules: InputRules) -> None:
     """Raises a Problem with every wrong field, with status 422."""
-    errors = [*_unstorable_values(spec)]
+    errors = [*rules.wrong_fields(spec)]
     errors += _not_yet_available(spec)
     errors += _needless_heals(spec)
     errors += _wrong_options("source", spec.source)
@@ -117,33 +117,3 @@ def _tried(under: str, *, find: Callable[[], type[BaseModel]], parse: Callable[[
     except InvalidConfiguration as error:
         return [FieldError(field=under, message=error.message, remedy=error.remedy)]
     return []
-
-
-def _unstorable_values(spec: JobSpec) -> Iterator[FieldError]:
-    """PostgreSQL keeps neither NUL nor lone surrogates in text, nor NaN and infinity in JSON."""
-    for location, value in _leaves(spec.model_dump(by_alias=True), ()):
-        if isinstance(value, float) and not math.isfinite(value):
-            yield FieldError(field=join_path("", location), message="is not a finite number", remedy="Write a number")
-        elif isinstance(value, str) and not _storable(value):
-            yield FieldError(
-                field=join_path("", location),
-                message="holds a NUL character or half a surrogate pair",
-                remedy="Remove the character",
-            )
-
-
-def _leaves(value: object, location: Location) -> Iterator[tuple[Location, object]]:
-    if isinstance(value, dict):
-        for name, below in value.items():
-            place = (*location, str(name)) if _storable(str(name)) else location
-            yield place, str(name)
-            yield from _leaves(below, place)
-    elif isinstance(value, list):
-        for number, below in enumerate(value):
-            yield from _leaves(below, (*location, number))
-    else:
-        yield location, value
-
-
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -25,7 +25,9 @@ class SternaSlowSource(SternaCopy):
         options = {**DATA_ONLY, "parallelBatches": 16}
         super().__init__(servers, copying, f"Sterna, {workers} extract worker{'' if workers == 1 else 's'}", options)
         stages = [stage for stage in STAGES if stage != "extract"] + ["extract"] * workers
-        self.stack = servers.new_stack(f"stack-{workers}", stages=stages, STERNA_EXTRACT_SLOTS="1")
+        self.stack = servers.new_stack(
+            f"stack-{workers}", stages=stages, STERNA_EXTRACT_SLOTS="1", STERNA_WHERE_CLAUSES="trusted"
+        )
         self._small = small
         self.settings = (
             f"{workers} extract worker(s) of one slot, options {options}, batchSize for about {BATCHES} batches; "

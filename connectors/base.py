@@ -74,6 +74,15 @@ class ConnectorOptions(BaseModel):
         """Host and port to try before login, None where the database is not reached by TCP."""
         return None
 
+    def hosts(self) -> dict[str, str]:
+        """Every host that sessions connect to, by the option that names it."""
+        address = self.address()
+        return {} if address is None else {"host": address[0]}
+
+    def files(self) -> dict[str, str]:
+        """Files and folders on the workers, by the option that names them."""
+        return {}
+
     def counted_as(self) -> str | None:
         """Which database sessions count for, whoever logs in; None where they are not counted."""
         address = self.address()

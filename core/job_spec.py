@@ -15,6 +15,10 @@ from core.maintenance_window import parse_windows
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
 
+LONGEST_CLAUSE = 100_000
+LONGEST_OUTAGE = 366 * 24 * 3600
+MOST_COLUMNS, MOST_PATTERNS, MOST_STEPS, MOST_TABLES = 5_000, 1_000, 100, 20_000
+
 
 class JobStatus(StrEnum):
     """Where a job is. Written by its workflow only."""
@@ -140,11 +144,11 @@ class TableSpec(Request):
     destination's case."""
     destination_table: str | None = Field(default=None, max_length=255)
     """Default: the source's table name, in the destination's case."""
-    columns: list[str] | None = Field(default=None, min_length=1)
+    columns: list[str] | None = Field(default=None, min_length=1, max_length=MOST_COLUMNS)
     """The columns to carry, by source name; default all."""
     batch_size: int | None = Field(default=None, ge=1)
     """Rows per batch, about; default: sized by bytes."""
-    where_clause: str | None = None
+    where_clause: str | None = Field(default=None, max_length=LONGEST_CLAUSE)
     """A predicate over the source table, in the source's SQL."""
     priority: int = Field(default=5, ge=1, le=10)
     """1 goes first, 10 last."""
@@ -154,15 +158,15 @@ class TableSpec(Request):
     """Read only what is new since the last run; default: every run reads the whole table."""
     heal: bool = False
     """Load rows anew that the proof finds to differ, then prove again."""
-    transformations: list[TransformationSpec] = Field(default_factory=list)
+    transformations: list[TransformationSpec] = Field(default_factory=list, max_length=MOST_STEPS)
     """Applied in this order."""
 
 
 class TableSelection(Request):
     """Tables by pattern: `schema.table` with `*` and `?`."""
 
-    include: list[str] = Field(min_length=1)
-    exclude: list[str] = Field(default_factory=list)
+    include: list[str] = Field(min_length=1, max_length=MOST_PATTERNS)
+    exclude: list[str] = Field(default_factory=list, max_length=MOST_PATTERNS)
 
 
 class JobOptions(Request):
@@ -185,7 +189,7 @@ class JobOptions(Request):
     table."""
     accept_lossy: list[str] = Field(default_factory=list)
     """Destination columns, as `schema.table.column`, that may change values; every change is counted."""
-    outage_limit: int = Field(default=3600, ge=0)
+    outage_limit: int = Field(default=3600, ge=0, le=LONGEST_OUTAGE)
     """Seconds for which an outage of a database is retried before the table parks."""
     maintenance_window: str | list[str] | None = Field(default=None, examples=["22:00-05:00 Europe/Berlin"])
     """Rows move only then: `[days] HH:MM-HH:MM zone`, or several of them; days as in `Mon-Fri` or `Sat,Sun` are those
@@ -217,7 +221,7 @@ class JobSpec(Request):
     """A migration job, as posted."""
 
     name: str = Field(min_length=1, max_length=255)
-    description: str | None = None
+    description: str | None = Field(default=None, max_length=10_000)
     priority: int = Field(default=5, ge=1, le=10)
     source: ConnectionSpec
     destination: ConnectionSpec
@@ -229,4 +233,6 @@ class JobSpec(Request):
     def _has_tables(cls, value: list[TableSpec] | TableSelection) -> list[TableSpec] | TableSelection:
         if isinstance(value, list) and not value:
             raise ValueError('names no table. Give a list of tables or {"include": ["public.*"]}')
+        if isinstance(value, list) and len(value) > MOST_TABLES:
+            raise ValueError(f"names more than {MOST_TABLES:,} tables. Split the job, or give patterns")
         return value

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from core.host_patterns import check_patterns
 from core.settings_files import FromFiles
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Settings(FromFiles):
@@ -47,6 +50,7 @@ class Settings(FromFiles):
     graceful_shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a worker that is told to stop lets its activities run on."""
     log_level: str = "INFO"
+    """DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
     # What operators see of a process.
     metrics_host: str = "127.0.0.1"
@@ -69,3 +73,56 @@ class Settings(FromFiles):
     """How long a browser's session lasts."""
     requests_per_second: float = Field(default=100.0, gt=0)
     """What one principal may ask of one API process, over ten seconds; failed logins have a limit of their own."""
+
+    # What requests may ask for.
+    where_clauses: Literal["strict", "trusted"] = "strict"
+    """What jobs may write as whereClause. strict: one condition over the table's columns, with functions that only
+    compute. trusted: any expression that the source takes in a transaction that reads only, subqueries included.
+    The same for API and workers."""
+    where_functions: list[str] = Field(default_factory=list)
+    """Functions that a strict whereClause may call beyond the list, as `name` or `schema.name`, as a JSON list."""
+    allowed_hosts: list[str] = Field(default_factory=list)
+    """Hosts that jobs may reach, as a JSON list of names, suffixes (`.example.com`), addresses and networks
+    (`10.0.0.0/8`). Default: all but link-local and metadata addresses. The same for API and workers."""
+    allowed_folders: list[Path] = Field(default_factory=list)
+    """Folders in which the files lie that jobs name (database files, wallets, certificates), as a JSON list. Default:
+    all but Sterna's own, /proc, /sys and /dev. The same for API and workers."""
+    closed_folders: list[Path] = Field(default_factory=list)
+    """Folders beside Sterna's own whose files no job may name, as a JSON list."""
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    """Largest body of a request to the API."""
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_a_level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"write one of {', '.join(LOG_LEVELS)}")
+        return value.upper()
+
+    @field_validator("config_store")
+    @classmethod
+    def _is_a_store(cls, value: str) -> str:
+        if not value.startswith("postgresql+asyncpg://"):
+            raise ValueError("write postgresql+asyncpg://user:password@host:port/database")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: list[str]) -> list[str]:
+        check_patterns(value)
+        return value
+
+    @model_validator(mode="after")
+    def _folders_are_apart(self) -> Settings:
+        """What is staged is deleted with its job, and documents are not."""
+        folders = {"STERNA_DOCUMENTS": self.documents, "STERNA_STAGING": self.staging, "STERNA_LEASES": self.leases}
+        for name, folder in folders.items():
+            for other, beneath in folders.items():
+                if name != other and beneath.absolute().is_relative_to(folder.absolute()):
+                    raise ValueError(f"{other} ({beneath}) lies in {name} ({folder}): give each a folder of its own")
+        for allowed in self.allowed_folders:
+            if not allowed.is_absolute():
+                raise ValueError(
+                    f"STERNA_ALLOWED_FOLDERS: {allowed} must be absolute: workers have folders of their own"
+                )
+        return self

@@ -10,13 +10,12 @@ from typing import Literal
 
 from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
-from core.errors import InvalidConfiguration, Unavailable
+from core.errors import Unavailable
+from core.temporal_profile import connect_configuration
 
-DEFAULT_ADDRESS = "127.0.0.1:7233"
 CONNECT_TIMEOUT = timedelta(seconds=5)
 PAUSE_BETWEEN_TRIES = 1.0
 
@@ -39,7 +38,7 @@ async def connect(
     `address` (host:port) and `namespace` override TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. `patience` is the number of
     seconds for which an unreachable server is tried again. Raises Unavailable, InvalidConfiguration.
     """
-    config = _configuration(address, namespace)
+    config = connect_configuration(address, namespace)
     target = config["target_host"]
     deadline = time.monotonic() + patience
     while True:
@@ -89,18 +88,3 @@ def schedule_prefix() -> str:
 def schedule_id(job_id: str) -> str:
     """Id of a job's schedule, and what the ids of the workflows that it starts begin with."""
     return f"{schedule_prefix()}{job_id}"
-
-
-def _configuration(address: str | None, namespace: str | None) -> ClientConnectConfig:
-    try:
-        config = ClientConfig.load_client_connect_config()
-    except (ValueError, RuntimeError) as error:
-        raise InvalidConfiguration(
-            f"the TEMPORAL_* variables cannot be read: {error}", remedy="Correct the variable or file that it names"
-        ) from error
-    config.setdefault("target_host", DEFAULT_ADDRESS)
-    if address:
-        config["target_host"] = address
-    if namespace:
-        config["namespace"] = namespace
-    return config

@@ -22,7 +22,7 @@ from rich.console import Console
 from api import audit_commands, cli_schedules, key_commands, queue_commands, reject_commands
 from api.cli import Exit, add_commands, fail
 from core.errors import MigrationError
-from core.settings import Settings
+from core.settings_check import load_settings
 
 DEFAULT_API_PORT = 8080
 DEFAULT_TEMPORAL_PORT = 7233
@@ -49,6 +49,8 @@ def demo(
     """Migrate a sample shop between two databases here. Example: sterna demo --keep"""
     from deploy.local.demo import Demo
 
+    with complaining():
+        load_settings()
     end_on_signals()
     try:
         succeeded = Demo(rows, patience, Console()).run(keep=keep)
@@ -67,6 +69,8 @@ def up(
     """Start the whole stack here, for your own databases. Example: sterna up --api-port 8080"""
     from deploy.local.stack import LocalStack
 
+    with complaining():
+        load_settings()
     end_on_signals()
     for port in (api_port, ui_port, temporal_port):
         refuse_busy_port(port)
@@ -99,7 +103,7 @@ def api() -> None:
     from api.app import serve
 
     with complaining():
-        asyncio.run(serve(Settings()))
+        asyncio.run(serve(load_settings()))
 
 
 @app.command(rich_help_panel="Processes")
@@ -110,7 +114,7 @@ def worker(
     from worker.main import run
 
     with complaining():
-        run([stage.strip() for stage in stages.split(",") if stage.strip()], Settings())
+        run([stage.strip() for stage in stages.split(",") if stage.strip()], load_settings())
 
 
 @app.command(rich_help_panel="Processes")

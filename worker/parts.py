@@ -16,6 +16,7 @@ from activities.resources.session_budget import SessionBudget
 from activities.resources.vault import read_vault
 from core.documents import DocumentStore
 from core.meters import Meters
+from core.reach import Reach
 from core.settings import Settings
 from core.temporal_client import Stage
 
@@ -40,7 +41,7 @@ class Parts:
         documents = DocumentStore(settings.documents)
         secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
         sessions = SessionBudget(settings.leases, settings.max_connections)
-        connections = Connections(secrets, sessions)
+        connections = Connections(secrets, sessions, Reach.of(settings))
         return cls(client, settings, documents, connections, Routes(documents), meters, sessions)
 
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 
+from pydantic import ValidationError
+
+from activities.resources.admission import Admission
 from activities.resources.secrets import Secrets
 from activities.resources.session_budget import SessionBudget
 from connectors.base import Connector, ConnectorOptions
-from connectors.registry import build_connector, find_type
+from connectors.registry import build_connector, find_type, parse_options
+from core.errors import InvalidConfiguration
+from core.reach import Reach
 from core.route import Endpoint
 
 
 class Connections:
     """Given to activities; a connector it returns has no session open yet."""
 
-    def __init__(self, secrets: Secrets, budget: SessionBudget | None = None) -> None:
-        """Without a budget, sessions are not counted."""
+    def __init__(self, secrets: Secrets, budget: SessionBudget | None = None, reach: Reach | None = None) -> None:
+        """Without a budget, sessions are not counted. `reach`: what jobs may name; default: what the bare rules say."""
         self._secrets = secrets
         self._budget = budget
+        self._admission = Admission(reach or Reach())
 
     async def connector(
         self, endpoint: Endpoint, label: str, *, lasting: bool = False, patient: bool = True
@@ -28,6 +34,7 @@ class Connections:
         AccessDenied, InvalidConfiguration, Unavailable, BudgetTaken.
         """
         connection = endpoint.connection
+        await self.admit(endpoint)
         credentials = await asyncio.to_thread(self._secrets.resolve, connection.secrets_ref)  # may ask another server
         connector = build_connector(connection.type, connection.options, credentials, label)
         options: ConnectorOptions = connector.options
@@ -35,6 +42,10 @@ class Connections:
         if self._budget is not None and database is not None:
             await self._budget.admit(database, options.max_connections, lasting=lasting, patient=patient)
         return connector
+
+    async def admit(self, endpoint: Endpoint) -> None:
+        """Raises InvalidConfiguration where the endpoint leads to hosts or files that jobs must not use."""
+        await self._admission.check(endpoint.side, endpoint.connection, self._options(endpoint))
 
     def at_once(self, endpoint: Endpoint, wanted: int) -> int:
         """How many sessions the activity, which has the connector, may have there at once: 1 to `wanted`."""
@@ -54,4 +65,7 @@ class Connections:
 
     def _options(self, endpoint: Endpoint) -> ConnectorOptions:
         connection = endpoint.connection
-        return find_type(connection.type).options_class().model_validate(connection.options)
+        try:
+            return parse_options(connection.type, connection.options)
+        except ValidationError as error:
+            raise InvalidConfiguration(f"{endpoint}: {error.errors()[0]['msg']}") from error

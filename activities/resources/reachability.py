@@ -35,6 +35,7 @@ class Reachability:
 
     async def _log_in(self, endpoint: Endpoint) -> ServerInfo:
         problems: list[MigrationError] = []
+        await self._connections.admit(endpoint)
         try:
             await self._probe(endpoint)
         except MigrationError as error:

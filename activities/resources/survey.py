@@ -16,6 +16,7 @@ from activities.resources.route_planner import BindChain, RoutePlanner
 from activities.step_size import step_bytes
 from connectors.base import Connector, ListsObjects, ReadsRows, capability
 from connectors.contract import Selection
+from connectors.sql.where_clause import WhereClauses
 from core.errors import InvalidConfiguration, NotFound, Parks
 from core.job_spec import JobOptions, JobSpec, TableSpec
 from core.models import ParkedTable
@@ -84,9 +85,13 @@ class Surveyed:
 class Survey:
     """Looks at source and destination of one job."""
 
-    def __init__(self, connections: Connections, bind_chain: BindChain) -> None:
+    def __init__(
+        self, connections: Connections, bind_chain: BindChain, where_clauses: WhereClauses | None = None
+    ) -> None:
+        """`where_clauses`: how they are judged; default: strictly."""
         self._connections = connections
         self._bind_chain = bind_chain
+        self._where_clauses = where_clauses or WhereClauses()
 
     async def match_tables(self, job: JobSpec) -> list[TableSpec]:
         """The tables of the job: those listed, or those that its patterns match now. Raises NotFound for none."""
@@ -203,6 +208,9 @@ class Survey:
     async def _route(
         self, planner: RoutePlanner, reader: ReadsRows, job: JobSpec, draft: Draft, drafts: Sequence[Draft]
     ) -> TableRoute:
+        table = draft.table.source
+        names = [column.name for column in table.columns]
+        self._where_clauses.check(draft.table.spec.where_clause, table.dialect, names)
         plan = await reader.plan_ranges(
             draft.table.source,
             batch_rows=draft.table.spec.batch_size,

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from activities.transformations.base import BoundStep, Transformation, TransformedColumn, suggestion
 from activities.transformations.engine import locked_engine
+from activities.transformations.expression_growth import limited, rows_at_once
 from activities.transformations.expression_syntax import Node, Syntax, column_names, with_columns
 from activities.transformations.expression_types import OPAQUE, EngineType, engine_type
 from activities.transformations.native_type import NativeType
@@ -28,6 +29,8 @@ FAULTS = (
     (duckdb.ConversionException, "a value cannot be converted, or does not fit the result's type"),
     (duckdb.OutOfMemoryException, "a result is too large"),
 )
+PROBE_SECONDS = 10.0
+"""For what an expression computes before any row is there."""
 ENGINE_NULL = '"NULL"'
 """How DuckDB names the type of a value that is always NULL."""
 
@@ -101,6 +104,7 @@ class _Query:
     ) -> None:
         self.engine = engine
         self.result = result
+        self.root = syntax.root
         self._syntax = syntax
         self._type = engine_type(result.native)
         self._leaves: list[str] = []
@@ -185,16 +189,21 @@ class _Computed(BoundStep):
         rows = len(values[0])
         named = {operand.text: values[operand.position] for operand in self._query.operands}
         batch = pa.table(named or {"row_number": pa.nulls(rows, pa.int32())})
+        step = rows_at_once(self._query.root, rows, batch.nbytes)
+        parts = [self._compute(batch.slice(begin, step)) for begin in range(0, max(rows, 1), step)]
+        column = pa.chunked_array([chunk for part in parts for chunk in part.chunks], pa.string())
+        if len(column) != rows:
+            raise Defect(f"the expression for column {self._query.result.name} made {len(column)} rows of {rows}")
+        return [*values[: self._position], column.combine_chunks(), *values[self._position + 1 :]]
+
+    def _compute(self, batch: pa.Table) -> pa.ChunkedArray:
         with self._query.engine.cursor() as session:
             session.register("batch", batch)
             try:
-                column = session.sql(self._query.sql).to_arrow_table().column("result")
+                with limited(session):
+                    return pc.cast(session.sql(self._query.sql).to_arrow_table().column("result"), pa.string())
             except duckdb.Error as error:
                 raise self._rejection(session, error) from None
-        if len(column) != rows:
-            raise Defect(f"the expression for column {self._query.result.name} made {len(column)} rows of {rows}")
-        result = pc.cast(column, pa.string()).combine_chunks()
-        return [*values[: self._position], result, *values[self._position + 1 :]]
 
     def _rejection(self, session: duckdb.DuckDBPyConnection, error: duckdb.Error) -> DataRejected:
         """Names the operand that cannot be read, or else what is wrong with the result; never a value."""
@@ -242,8 +251,9 @@ def _same_text(column: TransformedColumn, result: TransformedColumn) -> bool:
 
 def _type_of(session: duckdb.DuckDBPyConnection, part: str, operands: Sequence[_Operand]) -> str:
     try:
-        session.execute(f"SELECT {part} FROM probe").fetchall()
-        described = session.execute(f"DESCRIBE SELECT {part} AS part FROM probe").fetchone()
+        with limited(session, PROBE_SECONDS):
+            session.execute(f"SELECT {part} FROM probe").fetchall()
+            described = session.execute(f"DESCRIBE SELECT {part} AS part FROM probe").fetchone()
     except duckdb.Error as error:
         message = re.split(r"\n\n|\. You might need|\n\tCandidate", str(error))[0]
         for operand in operands:

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from activities.transformations.expression_growth import bounded
 from core.errors import InvalidConfiguration
 
 Node = dict[str, Any]
@@ -79,7 +80,8 @@ class Syntax:
             _admit(node)
         if _frame_of(statement) != _frame_of(self._frame):
             raise _refused("it is more than one expression")
-        self.root: Node = statement["statements"][0]["node"]["select_list"][0]
+        root: Node = statement["statements"][0]["node"]["select_list"][0]
+        self.root = bounded(root, self._expression)
 
     def sql(self, node: Node) -> str:
         """The tree as SQL, in parentheses."""
@@ -87,6 +89,10 @@ class Syntax:
         statement["statements"][0]["node"]["select_list"] = [node]
         written = self._ask("json_deserialize_sql", json.dumps(statement))
         return f"({written.removeprefix('SELECT ')})"
+
+    def _expression(self, text: str) -> Node:
+        root: Node = self._parse(text)["statements"][0]["node"]["select_list"][0]
+        return root
 
     def _parse(self, expression: str) -> Node:
         # A line break of its own ends a trailing comment; parentheses keep clauses of SELECT out.

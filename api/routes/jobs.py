@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response, status
 
 from api.dependencies import GivenActor, GivenParts
+from api.input_rules import InputRules
 from api.schemas import JobSubmission, JobView, job_view
 from api.validation import check_spec
 from core.config_store.stored import JobFilter, JobPage
@@ -33,7 +34,7 @@ async def create_job(
 ) -> JobView:
     """Saves a job and starts it; `"draft": true` saves only. 201 for a new job, 200 for one that the key had made."""
     spec = submission.spec()
-    check_spec(spec)
+    check_spec(spec, InputRules.of(parts.settings))
     created = await parts.control.submit(spec, draft=submission.draft, key=key, actor=actor)
     response.headers["Location"] = f"/api/jobs/{created.job.job_id}"
     if not created.new:
@@ -64,7 +65,7 @@ async def get_job(job_id: str, parts: GivenParts) -> JobView:
 @router.put("/{job_id}")
 async def update_draft(job_id: str, spec: JobSpec, parts: GivenParts, actor: GivenActor) -> JobView:
     """Replaces the specification of a draft; 409 for any other job."""
-    check_spec(spec)
+    check_spec(spec, InputRules.of(parts.settings))
     return job_view(await parts.store.update_draft(job_id, spec, actor=actor))
 
 

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from api.dependencies import GivenActor, GivenParts, Parts
+from api.input_rules import InputRules
 from api.schemas import JobSubmission
 from api.validation import check_spec
 from core.config_store.jobs import shown
@@ -36,7 +37,7 @@ async def plan_job(
 ) -> Response:
     """Tables, estimated rows and bytes, batches, types, DDL to be executed, and what is not carried."""
     spec = submission.spec()
-    check_spec(spec)
+    check_spec(spec, InputRules.of(parts.settings))
     await parts.store.record_event(None, "plan", actor=actor, after={"scan": scan, **shown(spec)})
     reference = (await _plan(parts, PlanInput(spec=spec, scan=scan))).reference
     text = parts.documents.read(reference)

@@ -14,7 +14,7 @@ class DuckdbOptions(ConnectorOptions):
     """The file, on the workers. A destination that is missing is created."""
     schema_default: str = Field(default="main", alias="defaultSchema")
     """Schema of tables that are named without one."""
-    lock_timeout: float = Field(default=60.0, gt=0)
+    lock_timeout: float = Field(default=60.0, gt=0, le=3600)
     """Seconds to wait for another process that has the file open."""
     memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)?\s*([kmgtKMGT]i?)?[bB]$")
     """What DuckDB may use of a worker's memory, e.g. `2GB`. Default: its own, 80 % of the machine's."""
@@ -25,3 +25,7 @@ class DuckdbOptions(ConnectorOptions):
         if path.startswith((":memory:", "md:")) or "://" in path:
             raise ValueError("path must name a file: every session opens it anew")
         return path
+
+    def files(self) -> dict[str, str]:
+        """The database."""
+        return {"path": self.path}

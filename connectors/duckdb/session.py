@@ -34,8 +34,10 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
+    "enable_external_access": False,
 }
-"""Nothing is downloaded, and no name in SQL means a Python variable. Every session of a process needs the same."""
+"""Nothing is downloaded, no name in SQL means a Python variable, and no view of a file opens other files. Every session
+of a process needs the same."""
 SESSION_SETTINGS = {"TimeZone": "UTC"}
 PART_BYTES = 2 * 1024 * 1024
 VECTOR_ROWS = 2048

@@ -22,9 +22,13 @@ class MysqlOptions(ConnectorOptions):
     ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     ssl_ca: str | None = None
     """File with the certificate authorities to trust, on the workers; default: the system's."""
-    connect_timeout: float = Field(default=8.0, gt=0)
+    connect_timeout: float = Field(default=8.0, gt=0, le=3600)
     """Seconds."""
 
     def address(self) -> tuple[str, int]:
         """Host and port of the server."""
         return self.host, self.port
+
+    def files(self) -> dict[str, str]:
+        """The certificate authorities."""
+        return {"sslCa": self.ssl_ca} if self.ssl_ca else {}

@@ -28,7 +28,7 @@ class OracleOptions(ConnectorOptions):
     """Folder on the workers with the wallet (ewallet.pem), and the login where the job names none (login.json)."""
     ssl_server_dn: str | None = Field(default=None, alias="sslServerDn")
     """Distinguished name that the listener's certificate must have; default: it must match the host's name."""
-    connect_timeout: float = Field(default=20.0, gt=0)
+    connect_timeout: float = Field(default=20.0, gt=0, le=3600)
     """Seconds."""
     schema_default: str | None = Field(default=None, alias="defaultSchema")
     """Schema of tables that are named without one, and of the ledger; default: the user's own."""
@@ -53,3 +53,7 @@ class OracleOptions(ConnectorOptions):
     def counted_as(self) -> str:
         """A service of a listener."""
         return f"{self.host.lower()}:{self.port}/{self.service_name or self.sid}"
+
+    def files(self) -> dict[str, str]:
+        """The wallet."""
+        return {"walletPath": self.wallet_path} if self.wallet_path else {}

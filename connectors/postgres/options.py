@@ -23,7 +23,7 @@ class PostgresOptions(ConnectorOptions):
     ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
     ssl_root_cert: str | None = None
     """File with the certificate authorities to trust, on the workers."""
-    connect_timeout: float = Field(default=8.0, gt=0)
+    connect_timeout: float = Field(default=8.0, gt=0, le=3600)
     """Seconds."""
     schema_default: str = Field(default="public", alias="defaultSchema")
     """Schema of tables that are named without one."""
@@ -31,3 +31,7 @@ class PostgresOptions(ConnectorOptions):
     def address(self) -> tuple[str, int]:
         """Host and port of the server."""
         return self.host, self.port
+
+    def files(self) -> dict[str, str]:
+        """The certificate authorities."""
+        return {"sslRootCert": self.ssl_root_cert} if self.ssl_root_cert else {}

@@ -29,6 +29,7 @@ EXACT_SETTINGS = {
     "bytea_output": "hex",
     "lc_monetary": "C",
     "xmloption": "content",
+    "standard_conforming_strings": "on",
     "row_security": "off",
     "search_path": "pg_catalog",
     "statement_timeout": "0",

@@ -32,9 +32,9 @@ class SnowflakeOptions(ConnectorOptions):
     key_pair_path: str | None = None
     """File with the user's private key (PEM, PKCS#8), on the workers: key-pair authentication. The password that
     secretsRef gives is then the key's passphrase."""
-    login_timeout: int = Field(default=30, ge=1)
+    login_timeout: int = Field(default=30, ge=1, le=3600)
     """Seconds to try to log in."""
-    network_timeout: int = Field(default=120, ge=1)
+    network_timeout: int = Field(default=120, ge=1, le=3600)
     """Seconds to repeat a request that gets no answer, or a server's error."""
 
     @model_validator(mode="after")
@@ -51,3 +51,11 @@ class SnowflakeOptions(ConnectorOptions):
     def address(self) -> tuple[str, int]:
         """Host and port of the account."""
         return self.server, self.port
+
+    def hosts(self) -> dict[str, str]:
+        """The account's, or the one that is given."""
+        return {"host" if self.host else "account": self.server}
+
+    def files(self) -> dict[str, str]:
+        """The private key."""
+        return {"keyPairPath": self.key_pair_path} if self.key_pair_path else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -18,6 +18,25 @@ SECRET = re.compile(
     r"(password|passwd|passphrase|passcode|pwd|secret|token|private_?key|api_?key|credential)\w*\s*=", re.IGNORECASE
 )
 """In the query, or within one of its values, as ODBC's connection strings are."""
+
+PARAMETERS = frozenset(
+    (
+        *(
+            "application_name",
+            "autocommit",
+            "charset",
+            "client_encoding",
+            "connect_timeout",
+            "driver",
+            "encoding",
+            "encrypt",
+        ),
+        *("language", "lc_ctype", "login_timeout", "role", "schema", "service_name", "ssl", "ssl_mode"),
+        *("sslmode", "timeout", "timezone", "trustservercertificate", "tz", "warehouse"),
+    )
+)
+"""Of the URL's query. Drivers read others that name hosts, sockets, files with options or passwords, plugins, libraries
+and statements to begin with; what they will read tomorrow is not known, so everything else is refused."""
 
 
 class SqlalchemyOptions(ConnectorOptions):
@@ -44,6 +63,14 @@ class SqlalchemyOptions(ConnectorOptions):
             raise ValueError("the port in url is no number") from None
         if parts.password is not None or SECRET.search(unquote_plus(unquote_plus(rest))):
             raise ValueError("url must not hold a password: name a secret with secretsRef")
+        unknown = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if name.lower() not in PARAMETERS]
+        if unknown or ";" in parts.query:
+            raise ValueError(
+                f"url has parameters that may lead drivers to other hosts, files or plugins: {', '.join(unknown)}. "
+                f"Leave them out; known ones are {', '.join(sorted(PARAMETERS))}"
+            )
+        if any("/" in value or "\\" in value for _, value in parse_qsl(parts.query)):
+            raise ValueError("a parameter of url holds a path. Leave it out")
         return text
 
     @property
@@ -57,3 +84,15 @@ class SqlalchemyOptions(ConnectorOptions):
         """Host and port, where the URL names both."""
         parts = urlsplit(f"//{self.url.partition('://')[2]}")
         return (parts.hostname, parts.port) if parts.hostname and parts.port else None
+
+    def hosts(self) -> dict[str, str]:
+        """By SQLAlchemy's own reading of the URL."""
+        host = self.parsed.host
+        return {"url": host} if host else {}
+
+    def files(self) -> dict[str, str]:
+        """A database without a host is a file on the worker."""
+        url = self.parsed
+        if url.host or not url.database or url.database == ":memory:":
+            return {}
+        return {"url": url.database.removeprefix("file:")}

@@ -14,7 +14,7 @@ class SqliteOptions(ConnectorOptions):
 
     path: str = Field(min_length=1)
     """The file, by its absolute path on the workers. A destination that is missing is created."""
-    lock_timeout: float = Field(default=60.0, gt=0)
+    lock_timeout: float = Field(default=60.0, gt=0, le=3600)
     """Seconds to wait for another process that writes the file."""
 
     @field_validator("path")
@@ -23,3 +23,7 @@ class SqliteOptions(ConnectorOptions):
         if not PurePath(path).is_absolute():
             raise ValueError("path must be absolute: workers have folders of their own")
         return path
+
+    def files(self) -> dict[str, str]:
+        """The database."""
+        return {"path": self.path}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -243,6 +244,7 @@ class LocalStack:
             "STERNA_DOCUMENTS": str(self.documents),
             "STERNA_STAGING": str(self.staging),
             "STERNA_LEASES": str(self.folder / "leases"),
+            "STERNA_CLOSED_FOLDERS": json.dumps([str(self.folder)]),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
             "STERNA_ADMIN_KEY_FILE": str(self._admin_key_file),

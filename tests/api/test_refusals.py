@@ -109,6 +109,33 @@ REFUSED: list[tuple[str, Json, str, str]] = [
     ("twice", _changed(["tables"], [SAMPLE["tables"][0]] * 2), "tables[1]", "Remove one"),
     ("NUL", _changed(["description"], "a\x00b"), "description", "Remove"),
     ("half a surrogate pair", _changed(["source", "user"], "\ud800"), "source.user", "Remove"),
+    (
+        "a sleeping predicate",
+        _changed(["tables", 0, "whereClause"], "pg_sleep(9) IS NULL"),
+        "tables[0].whereClause",
+        "STERNA_WHERE_FUNCTIONS",
+    ),
+    (
+        "two statements",
+        _changed(["tables", 0, "whereClause"], f"a = '{SECRET}'; DROP TABLE users"),
+        "tables[0].whereClause",
+        "one condition",
+    ),
+    ("a metadata address", _changed(["source", "host"], "169.254.169.254"), "source.host", "STERNA_ALLOWED_HOSTS"),
+    ("two hosts", _changed(["source", "host"], "a,b"), "source.host", "one name"),
+    ("a device", _changed(["destination", "walletPath"], "/dev/zero"), "destination.walletPath", "folder"),
+    (
+        "our own secret",
+        _changed(["source", "secretsRef"], "env:VAULT_TOKEN"),
+        "source.secretsRef",
+        "variable of its own",
+    ),
+    (
+        "a driver's own files",
+        _changed(["source"], {"type": "SQLALCHEMY", "url": "mysql+pymysql://db/x?read_default_file=/etc/my.cnf"}),
+        "source.url",
+        "Leave them out",
+    ),
     ("not a number", _changed([*STEP, "keepFirst"], float("nan")), "tables[0].transformations[1].keepFirst", ""),
 ]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
 import pytest
 
-from core.errors import InvalidConfiguration
+from core.errors import AccessDenied, InvalidConfiguration
 from core.schema import (
     Check,
     Column,
@@ -124,3 +127,17 @@ def test_what_is_no_file_is_refused(path: str) -> None:
 
     with pytest.raises(ValueError, match="path must name a file"):
         parse_options("DUCKDB", {"path": path})
+
+
+async def test_a_view_of_a_strangers_file_opens_no_other_file(new_file: NewFile, tmp_path: Path) -> None:
+    database = new_file("source")
+    secret = tmp_path / "secret.csv"
+    secret.write_text("word\nhunter2\n", encoding="utf-8")
+    with duckdb.connect(str(database.path)) as stranger:
+        stranger.execute(f"CREATE VIEW t AS SELECT * FROM read_csv('{secret}')")
+        assert stranger.execute("SELECT word FROM t").fetchall() == [("hunter2",)]
+    with pytest.raises(duckdb.Error, match="disabled"):
+        database.rows("SELECT word FROM t")
+    async with database.connector().open_reading_session("test") as session:
+        with pytest.raises(AccessDenied):
+            await session.fetch("SELECT word FROM t")

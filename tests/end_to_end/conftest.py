@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from tests.conftest import NewDatabase, connect
 from tests.end_to_end.engine_places import engine as engine
 
 FINAL = ("COMPLETED", "FAILED", "CANCELLED")
+SLOW_FUNCTION = "public.slow"
+"""What whereClauses may call beyond the list, where a test creates it."""
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +30,8 @@ def stack() -> Iterator[LocalStack]:
     """One stack for all tests that do not break it."""
     with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
         Path(folder).chmod(0o755)
-        with LocalStack(Path(folder) / "stack", restart_dead=False) as running:
+        environment = {"STERNA_WHERE_FUNCTIONS": json.dumps([SLOW_FUNCTION])}
+        with LocalStack(Path(folder) / "stack", environment=environment, restart_dead=False) as running:
             yield running
 
 
@@ -44,6 +48,7 @@ def breakable_stack() -> Iterator[LocalStack]:
             stages=("control", "extract", "transform", "load", "load", "validate"),
             temporal_options=("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=300"),
             restart_dead=False,
+            environment={"STERNA_WHERE_CLAUSES": "trusted"},
         ) as running:
             yield running
 

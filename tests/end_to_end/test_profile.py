@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 from api.cli import Exit
 from deploy.cli import app
 from deploy.local.stack import LocalStack
-from tests.end_to_end.conftest import Databases, Jobs
+from tests.end_to_end.conftest import SLOW_FUNCTION, Databases, Jobs
 
-SLOW_READING = "(SELECT pg_catalog.pg_sleep(0.7)::text) IS NOT NULL"
+SLOW_READING = f"{SLOW_FUNCTION}()"
 """Evaluated once for each query, so it holds up reading, digest and count."""
 AT_THE_SOURCE = ("source", "digest", "count")
 OUTSIDE = ("queue", "retries", "temporal")
@@ -24,6 +24,8 @@ def test_a_slow_source_shows_as_waiting_for_it_and_nowhere_else(
     stack: LocalStack, databases: Databases, jobs: Jobs
 ) -> None:
     databases.prepare(
+        f"CREATE FUNCTION {SLOW_FUNCTION}() RETURNS bool STABLE LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_sleep(0.7); RETURN true; END';"
         "CREATE TABLE untouched (id int PRIMARY KEY, word text);"
         "CREATE TABLE masked (id int PRIMARY KEY, word text);"
         "INSERT INTO untouched SELECT i, md5(i::text) FROM generate_series(1, 20000) AS i;"

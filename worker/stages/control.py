@@ -21,9 +21,11 @@ from activities.schedule import ScheduleActivities
 from activities.snapshot import SnapshotActivities
 from activities.status import StatusActivities
 from activities.transformations.chain import bind_chain
+from connectors.sql.where_clause import WhereClauses
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.job_start import JobStarter
+from core.settings import Settings
 from worker.parts import Activity, Parts, Service
 from workflows.migration_job import MigrationJob
 from workflows.plan_job import PlanJob
@@ -56,7 +58,7 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
 
 def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     reachability = Reachability(parts.connections)
-    survey = Survey(parts.connections, bind_chain)
+    survey = Survey(parts.connections, bind_chain, _where_clauses(parts.settings))
     evidence = Evidence(parts.documents, parts.routes)
     preflight = PreflightActivities(store, reachability, survey, parts.routes, evidence)
     status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
@@ -81,3 +83,7 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
         replay.find_rejects,
         replay.close_replay,
     ]
+
+
+def _where_clauses(settings: Settings) -> WhereClauses:
+    return WhereClauses(trusted=settings.where_clauses == "trusted", functions=settings.where_functions)

@@ -1,0 +1,73 @@
+"""Thousands of made-up requests, right and wrong ones, after the API's own description: none ends in a 5xx, and every
+answer is one that the description promises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+
+from tests.api.conftest import Json, Live
+from tests.sample_request import SAMPLE
+
+REQUESTS = 2_000
+EXAMPLES = 18
+"""Of each phase and operation, at most."""
+SECONDS = 120
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+CONFIGURATION = """
+[dictionaries.jobs]
+values = {jobs}
+
+[parameters."path.job_id"]
+dictionary = "jobs"
+probability = 0.7
+"""
+ENDLESS = "/events$"
+"""A stream ends with its job."""
+
+
+async def _jobs(live: Live, body: Json) -> list[str]:
+    """A draft, a job that has ended and one whose source is away."""
+    bodies = [{**SAMPLE, "draft": True}, {**SAMPLE, "draft": True, "name": "another"}, body]
+    made = [(await live.api.post("/api/jobs", json=each)).raise_for_status().json()["jobId"] for each in bodies]
+    await live.api.put(f"/api/jobs/{made[0]}/schedule", json={"cron": "0 3 * * *"})
+    return made
+
+
+async def _run(live: Live, tmp_path: Path, jobs: list[str]) -> str:
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.format(jobs=json.dumps(jobs)), encoding="utf-8")
+    headers = [f"--header={name}: {value}" for name, value in live.api.headers.items() if name == "authorization"]
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run"),
+        f"{live.api.base_url}/openapi.json",
+        *(f"--checks={','.join(CHECKS)}", f"--max-examples={EXAMPLES}", "--seed=1", "--request-timeout=20"),
+        *("--phases=examples,coverage,fuzzing", "--no-shrink", "--continue-on-failure", "--workers=1"),
+        *("--suppress-health-check=all", f"--exclude-path-regex={ENDLESS}", "--warnings=off", *headers),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=tmp_path,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), SECONDS)
+    text = output.decode()
+    (tmp_path / "report.txt").write_text(text)
+    assert process.returncode == 0, text[-8000:]
+    return text
+
+
+async def test_no_made_up_request_ends_in_a_5xx_or_in_an_answer_that_is_not_described(
+    live: Live, request_body: Json, tmp_path: Path
+) -> None:
+    text = await _run(live, tmp_path, await _jobs(live, request_body))
+    counted = re.search(r"(\d+) generated", text)
+    assert counted, text[-2000:]
+    print(f"schemathesis: {counted[1]} requests, seed 1")
+    assert int(counted[1]) >= REQUESTS, text[-2000:]
