@@ -16,7 +16,7 @@ from core.config_store.credentials import CredentialKind, IssuedCredential
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
-from core.settings import Settings
+from core.settings_check import load_settings
 
 keys = typer.Typer(help="API keys: who may ask, and what.", no_args_is_help=True)
 DIRECT = "command line"
@@ -83,7 +83,7 @@ def login(
 
 
 async def _create_directly(name: str, role: Role, days: int | None) -> IssuedCredential:
-    store = ConfigStore(open_engine(Settings().config_store))
+    store = ConfigStore(open_engine(load_settings().config_store))
     try:
         await store.upgrade()
         lifetime = None if days is None else timedelta(days=days)

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.host_patterns import check_patterns
-from core.settings_files import FromFiles
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-class Settings(FromFiles):
+class Settings(BaseSettings):
     """What a process must be told. Temporal's address and TLS come from TEMPORAL_* (temporalio.envconfig)."""
 
     model_config = SettingsConfigDict(env_prefix="STERNA_", use_attribute_docstrings=True)

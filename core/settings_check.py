@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_origin
 
 from pydantic import SecretBytes, SecretStr, ValidationError
@@ -18,8 +19,9 @@ from core.errors import InvalidConfiguration
 from core.settings import Settings
 
 PREFIX = "STERNA_"
-OTHER_VARIABLES = frozenset(["STERNA_API"])
-"""Of the client commands (`api.client`)."""
+OTHER_VARIABLES = frozenset(["STERNA_API", "STERNA_API_KEY", "STERNA_API_KEY_FILE"])
+"""Of the client commands (`api.client`, `api.client_key`)."""
+FOLDER_VARIABLE = "STERNA_SECRETS"
 OF_TESTS = "STERNA_TEST_"
 KUBERNETES = re.compile(r"_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)$")
 """What Kubernetes sets in every container for each Service of the namespace ("enableServiceLinks")."""
@@ -47,11 +49,10 @@ class _Given(Settings):
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process. Raises InvalidConfiguration that names each wrong variable, its value unless it is
     secret, and what is expected; unknown variables with the prefix too."""
-    given = {
-        name.upper(): text
-        for name, text in (os.environ if environment is None else environment).items()
-        if name.upper().startswith(PREFIX)
-    }
+    everything = os.environ if environment is None else environment
+    given = {name.upper(): text for name, text in everything.items() if name.upper().startswith(PREFIX)}
+    if folder := given.get(FOLDER_VARIABLE):
+        given = {**_from_files(Path(folder)), **given}
     values: dict[str, Any] = {}
     problems = list(_unknown(given))
     for name, field in Settings.model_fields.items():
@@ -69,6 +70,17 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             remedy="\nCorrect the environment and start again; docs/settings.md lists every setting",
         )
     return Settings(**values)
+
+
+def _from_files(folder: Path) -> dict[str, str]:
+    """Settings by variable from the files of a folder. Raises InvalidConfiguration."""
+    try:
+        files = sorted(file for file in folder.iterdir() if file.name.upper().startswith(PREFIX))
+        return {file.name.upper(): file.read_text(encoding="utf-8").strip() for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(
+            f"{FOLDER_VARIABLE} cannot be read: {error}", remedy="Mount the folder, readable by the process's user"
+        ) from error
 
 
 def variable(name: str) -> str:

@@ -122,7 +122,7 @@ def health() -> None:
     """Ask the API or worker of these settings whether it can work; ends with status 1 if not. For health checks."""
     from deploy.health import find_fault
 
-    if (fault := find_fault(Settings())) is not None:
+    if (fault := find_fault(load_settings())) is not None:
         fail([fault], Exit.NOT_COMPLETED)
 
 
