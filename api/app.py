@@ -28,6 +28,9 @@ from api.schedules import Schedules
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
+from core.encryption.data_keys import DataKeys
+from core.encryption.field_cipher import FieldCipher
+from core.encryption.key_ring import open_key_ring
 from core.job_start import JobStarter
 from core.logs import configure_logging
 from core.meters import Meters
@@ -58,6 +61,7 @@ def create_app(
     store: ConfigStore,
     client: Client,
     documents: DocumentStore,
+    fields: FieldCipher,
     begun: Telemetry | None = None,
 ) -> FastAPI:
     """The application on parts that the caller opened and will close. Its lifespan runs the reconciler."""
@@ -89,6 +93,7 @@ def create_app(
         queues=queues,
         observer=observer,
         meters=meters,
+        fields=fields,
     )
     app.state.is_stopping = lambda: False
     for router in ROUTERS:
@@ -101,12 +106,14 @@ def create_app(
 async def serve(settings: Settings) -> None:
     """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away."""
     configure_logging(settings)
+    fields = FieldCipher(open_key_ring(settings.encryption_keys))
+    documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
     with telemetry("api") as begun:
         client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)
         store = ConfigStore(open_engine(settings.config_store))
         try:
             await store.upgrade()
-            await _listen(settings, create_app(settings, store, client, DocumentStore(settings.documents), begun))
+            await _listen(settings, create_app(settings, store, client, documents, fields, begun))
         finally:
             await store.close()
 

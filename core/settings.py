@@ -53,3 +53,10 @@ class Settings(BaseSettings):
     """Port of the same; 0 is any free one (the log tells which). Default: none, the worker listens nowhere."""
     log_format: Literal["auto", "text", "json"] = "auto"
     """Log lines for people (`text`), or one JSON object a line. `auto`: text on a terminal, else JSON."""
+
+    # Encryption.
+    encryption_keys: str | None = None
+    """Where the keys are that encrypt documents, staging and values in Temporal's history: `file:PATH` or
+    `env:VARIABLE`, the same keys for the API and every worker. `sterna keys new` makes them."""
+    encrypt_staging: bool = False
+    """Whether batches are encrypted while they lie between stages; documents always are."""

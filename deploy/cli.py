@@ -23,6 +23,7 @@ from api import cli_schedules, queue_commands, reject_commands
 from api.cli import Exit, add_commands, fail
 from core.errors import MigrationError
 from core.settings import Settings
+from deploy import key_commands
 
 DEFAULT_API_PORT = 8080
 DEFAULT_TEMPORAL_PORT = 7233
@@ -157,6 +158,7 @@ add_commands(app)
 cli_schedules.add_commands(app)
 reject_commands.add_commands(app)
 queue_commands.add_commands(app)
+key_commands.add_commands(app)
 
 
 def main() -> None:

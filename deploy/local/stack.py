@@ -18,6 +18,10 @@ from types import TracebackType
 import asyncpg
 import httpx
 
+from core.documents import DocumentStore
+from core.encryption.data_keys import DataKeys
+from core.encryption.field_cipher import FieldCipher
+from core.encryption.key_ring import add_key, open_key_ring
 from core.temporal_client import STAGES
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from deploy.local.supervised_process import Report, SupervisedProcess
@@ -59,6 +63,7 @@ class LocalStack:
         self.logs = self.folder / "logs"
         self.documents = self.folder / "documents"
         self.staging = self.folder / "staging"
+        self.key_file = self.folder / "keys"
         self.api_port = api_port or free_port()
         self.config_store = PostgresServer(self.folder / "config-store")
         self.temporal = TemporalServer(
@@ -96,6 +101,12 @@ class LocalStack:
         """SQLAlchemy URL of the config store."""
         return f"postgresql+asyncpg://{self.config_store.user}@127.0.0.1:{self.config_store.port}/{CONFIG_DATABASE}"
 
+    @property
+    def document_store(self) -> DocumentStore:
+        """The documents of the stack's jobs, by the stack's keys."""
+        fields = FieldCipher(open_key_ring(f"file:{self.key_file}"))
+        return DocumentStore(self.documents, DataKeys(self.documents, fields))
+
     def start(self) -> None:
         """Returns when the API is ready. Raises RuntimeError that names the log of what did not start."""
         if os.geteuid() == 0:
@@ -104,6 +115,8 @@ class LocalStack:
             self.folder.chmod(0o755)
         for folder in (self.logs, self.documents, self.staging):
             folder.mkdir(parents=True, exist_ok=True)
+        if not self.key_file.exists():
+            add_key(self.key_file)
         try:
             in_parallel(self._start_config_store, self.temporal.start)
             in_parallel(*(self.process(name).start for name in self.own_programs))
@@ -227,6 +240,7 @@ class LocalStack:
             "STERNA_DOCUMENTS": str(self.documents),
             "STERNA_STAGING": str(self.staging),
             "STERNA_LEASES": str(self.folder / "leases"),
+            "STERNA_ENCRYPTION_KEYS": f"file:{self.key_file}",
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
             "STERNA_LOG_FORMAT": os.environ.get("STERNA_LOG_FORMAT", "text"),  # people read these logs
