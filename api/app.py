@@ -25,6 +25,7 @@ from api.reconciler import Reconciler
 from api.request_telemetry import RequestTelemetry
 from api.routes import catalog, health, job_commands, job_progress, jobs, metrics, plan, queues, rejects, schedules
 from api.schedules import Schedules
+from api.serving import server_config
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
@@ -40,7 +41,6 @@ from core.temporal_client import connect
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 30.0
-CLOSING_SECONDS = 6  # longer than a query to a workflow that no worker answers
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
 ROUTERS = (
     plan.router,
@@ -119,16 +119,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _listen(settings: Settings, app: FastAPI) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=settings.api_host,
-            port=settings.api_port,
-            log_config=None,
-            log_level=settings.log_level.lower(),
-            timeout_graceful_shutdown=CLOSING_SECONDS,
-        )
-    )
+    server = uvicorn.Server(server_config(app, settings))
     app.state.is_stopping = lambda: server.should_exit
     # When it has ended, uvicorn raises the signal that ended it again, which must not end the process before its last
     # words (uvicorn's source, Server.capture_signals).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -58,7 +59,11 @@ class ApiClient:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         loopback = urlsplit(self.address).hostname in LOOPBACK
-        self._http = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=not loopback)
+        # By OpenSSL's own trust: the system's authorities, or those of SSL_CERT_FILE.
+        trusting = ssl.create_default_context() if self.address.startswith("https:") else True
+        self._http = httpx.Client(
+            base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=not loopback, verify=trusting
+        )
 
     def __enter__(self) -> ApiClient:
         return self

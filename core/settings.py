@@ -60,3 +60,9 @@ class Settings(BaseSettings):
     `env:VARIABLE`, the same keys for the API and every worker. `sterna keys new` makes them."""
     encrypt_staging: bool = False
     """Whether batches are encrypted while they lie between stages; documents always are."""
+    api_tls_certificate: str | None = None
+    """PEM file with the API's certificate and its chain; the API then serves HTTPS, and nothing else."""
+    api_tls_key: str | None = None
+    """PEM file with the certificate's private key, without passphrase; default: it is in the certificate's file."""
+    api_trusted_proxies: list[str] = []
+    """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as a JSON list."""
