@@ -30,8 +30,8 @@ class TlsOptions(BaseModel):
 
     mode: Mode | None = None
     """`verify-full`: the certificate must be trusted and be for the host; `verify-ca`: be trusted; `require`:
-    encrypted, whoever answers; `prefer`: encrypted where the server can; `disable`: in the clear. Default: `verify-full`,
-    but `prefer` where the host is this machine (localhost, 127.0.0.1, a socket) and no file is named."""
+    encrypted, whoever answers; `prefer`: encrypted where the server can; `disable`: in the clear. Default:
+    `verify-full`, but `prefer` where the host is this machine (localhost, 127.0.0.1, a socket) and no file is named."""
     ca_file: str | None = None
     """Certificates of the authorities to trust, PEM; default: the system's."""
     cert_file: str | None = None
