@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,35 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from core.encryption.field_cipher import FieldCipher
 from core.errors import MigrationError
+
+MOST_EVIDENCE = 4000
+"""Characters: a failure is part of the history, once for each attempt."""
 
 
 class TypedFailures(Interceptor):
     """Worker interceptor that translates what activities raise."""
 
+    def __init__(self, fields: FieldCipher) -> None:
+        self._fields = fields
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wraps every activity of the worker."""
-        return _Translating(next)
+        return _Translating(next, self._fields)
 
 
 class _Translating(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, fields: FieldCipher) -> None:
+        super().__init__(next)
+        self._fields = fields
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         try:
             return await super().execute_activity(input)
         except MigrationError as error:
             activity.logger.warning("%s: %s", type(error).__name__, error)
-            raise as_application_error(error) from None
+            raise as_application_error(error, self._fields, activity.info().workflow_id or "") from None
         except FailureError:
             raise
         except Exception as error:
@@ -36,16 +48,23 @@ class _Translating(ActivityInboundInterceptor):
             raise failure from None
 
 
-def as_application_error(error: MigrationError) -> ApplicationError:
-    """Evidence and cause stay behind: they may hold values of rows (PostgreSQL quotes them in DETAIL), and Temporal's
-    history is readable by many."""
+def as_application_error(error: MigrationError, fields: FieldCipher, workflow_id: str) -> ApplicationError:
+    """The cause stays behind and the evidence is sealed: they may hold values of rows (PostgreSQL quotes them in
+    DETAIL), and Temporal's history is readable by many. `sterna encryption-keys show` opens it for that workflow."""
+    evidence = [fields.seal(_as_json(error.evidence), workflow_id)] if error.evidence else []
     return ApplicationError(
         str(error),
         error.code,
+        *evidence,
         type=_kind(error),
         non_retryable=not error.retryable,
         category=ApplicationErrorCategory.BENIGN if error.parks else ApplicationErrorCategory.UNSPECIFIED,
     )
+
+
+def _as_json(evidence: dict[str, Any]) -> str:
+    text = json.dumps(evidence, ensure_ascii=False, default=str)
+    return text if len(text) <= MOST_EVIDENCE else f"{text[:MOST_EVIDENCE]}…"
 
 
 def _kind(error: MigrationError) -> str:

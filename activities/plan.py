@@ -7,17 +7,19 @@ from uuid import uuid4
 
 from temporalio import activity
 
+from activities.accepted_losses import reason_of
 from activities.heartbeat import beating
-from activities.resources.accepted_losses import reason_of
 from core.limit_words import beyond, change
 from core.models import PlanInput, PlanResult
 from core.route import endpoints
+from core.withheld import restore
 
 if TYPE_CHECKING:
     from activities.resources.data_scan import DataScan
     from activities.resources.reachability import Reachability
     from activities.resources.survey import Survey
     from core.documents import DocumentStore
+    from core.encryption.field_cipher import FieldCipher
     from core.route import ColumnRoute, TableRoute
 
 
@@ -25,18 +27,24 @@ class PlanActivities:
     """Served by `sterna-control` workers."""
 
     def __init__(
-        self, reachability: Reachability, survey: Survey, data_scan: DataScan, documents: DocumentStore
+        self,
+        reachability: Reachability,
+        survey: Survey,
+        data_scan: DataScan,
+        documents: DocumentStore,
+        fields: FieldCipher,
     ) -> None:
         self._reachability = reachability
         self._survey = survey
         self._data_scan = data_scan
         self._documents = documents
+        self._fields = fields
 
     @activity.defn
     async def plan_job(self, given: PlanInput) -> PlanResult:
         """Reads both catalogs, and the rows where that is asked for, and writes the plan as a document, which the API
         streams and then deletes. A scanned plan holds values of rows."""
-        job = given.spec
+        job = restore(given.spec, given.withheld, self._fields, activity.info().workflow_id or "")
         async with beating():
             await self._reachability.check(*endpoints(job))
             specs = await self._survey.match_tables(job)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
+from activities.accepted_losses import reason_of
 from activities.heartbeat import beating
-from activities.resources.accepted_losses import reason_of
 from activities.step_size import step_bytes
 from core.errors import InvalidConfiguration
 from core.models import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.heartbeat import beating
-from activities.resources.reference_order import referred_first
+from activities.reference_order import referred_first
 from core.documents import certificate_document, progress_document, proof_document
 from core.errors import Conflict, NotFound
 from core.progress import JobProgress

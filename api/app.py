@@ -45,9 +45,13 @@ from api.routes import (
 )
 from api.schedules import Schedules
 from api.security_headers import SecurityHeaders
+from api.serving import server_config
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
+from core.encryption.data_keys import DataKeys
+from core.encryption.field_cipher import FieldCipher
+from core.encryption.key_ring import open_key_ring
 from core.job_start import JobStarter
 from core.logs import configure_logging
 from core.meters import Meters
@@ -57,7 +61,6 @@ from core.temporal_client import connect
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 30.0
-CLOSING_SECONDS = 6  # longer than a query to a workflow that no worker answers
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
 WORK = (
     plan.router,
@@ -80,6 +83,7 @@ def create_app(
     store: ConfigStore,
     client: Client,
     documents: DocumentStore,
+    fields: FieldCipher,
     begun: Telemetry | None = None,
 ) -> FastAPI:
     """The application on parts that the caller opened and will close. Its lifespan runs the reconciler."""
@@ -111,6 +115,7 @@ def create_app(
         queues=queues,
         observer=observer,
         meters=meters,
+        fields=fields,
     )
     app.state.is_stopping = lambda: False
     app.state.authenticator = build_authenticator(settings, store)
@@ -129,27 +134,20 @@ async def serve(settings: Settings) -> None:
     """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away."""
     refuse_open_doors(settings)
     configure_logging(settings)
+    fields = FieldCipher(open_key_ring(settings.encryption_keys))
+    documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
     with telemetry("api") as begun:
         client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)
         store = ConfigStore(open_engine(settings.config_store))
         try:
             await store.upgrade()
-            await _listen(settings, create_app(settings, store, client, DocumentStore(settings.documents), begun))
+            await _listen(settings, create_app(settings, store, client, documents, fields, begun))
         finally:
             await store.close()
 
 
 async def _listen(settings: Settings, app: FastAPI) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=settings.api_host,
-            port=settings.api_port,
-            log_config=None,
-            log_level=settings.log_level.lower(),
-            timeout_graceful_shutdown=CLOSING_SECONDS,
-        )
-    )
+    server = uvicorn.Server(server_config(app, settings))
     app.state.is_stopping = lambda: server.should_exit
     # When it has ended, uvicorn raises the signal that ended it again, which must not end the process before its last
     # words (uvicorn's source, Server.capture_signals).

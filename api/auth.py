@@ -103,7 +103,7 @@ class Requires:
                 HTTPStatus.FORBIDDEN,
                 "forbidden",
                 f"{principal.name} is {principal.role}, and this needs {needed}",
-                remedy="Ask an administrator for a key with that role (`sterna keys create`)",
+                remedy="Ask an administrator for a key with that role (`sterna api-keys create`)",
             )
         request.state.principal = principal
         return principal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -62,10 +63,13 @@ class ApiClient:
         self.address = address.rstrip("/")
         loopback = urlsplit(self.address).hostname in LOOPBACK
         key = key or find_key(self.address)
+        # By OpenSSL's own trust: the system's authorities, or those of SSL_CERT_FILE.
+        trusting = ssl.create_default_context() if self.address.startswith("https:") else True
         self._http = httpx.Client(
             base_url=self.address,
             timeout=TIMEOUT_SECONDS,
             trust_env=not loopback,
+            verify=trusting,
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
 

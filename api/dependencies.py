@@ -19,6 +19,7 @@ from api.schedules import Schedules
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
 from core.documents import DocumentStore
+from core.encryption.field_cipher import FieldCipher
 from core.meters import Meters
 from core.settings import Settings
 
@@ -39,6 +40,7 @@ class Parts:
     queues: QueueReader
     observer: Observer
     meters: Meters
+    fields: FieldCipher
 
 
 def _parts(request: Request) -> Parts:

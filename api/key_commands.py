@@ -1,4 +1,4 @@
-"""`sterna keys` and `sterna login`: who may ask the API."""
+"""`sterna api-keys` and `sterna login`: who may ask the API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIRECT = "command line"
 
 def add_commands(app: typer.Typer) -> None:
     """Mounts the commands."""
-    app.add_typer(keys, name="keys", rich_help_panel="Access")
+    app.add_typer(keys, name="api-keys", rich_help_panel="Access")
     app.command(rich_help_panel="Access")(login)
 
 
@@ -40,7 +40,7 @@ def create(
     ] = False,
     api: ApiOption = DEFAULT_API,
 ) -> None:
-    """Make a key and print it, once. Example: sterna keys create nightly-jobs --role operator --days 90"""
+    """Make a key and print it, once. Example: sterna api-keys create nightly-jobs --role operator --days 90"""
     if direct:
         typer.echo(asyncio.run(_create_directly(name, role, days)).secret)
         return
@@ -51,7 +51,7 @@ def create(
 
 @keys.command(name="list")
 def list_keys(as_json: JsonOption = False, api: ApiOption = DEFAULT_API) -> None:
-    """List keys, without their secrets. Example: sterna keys list"""
+    """List keys, without their secrets. Example: sterna api-keys list"""
     with calling(api) as client:
         found = client.keys()
     if as_json:
@@ -65,9 +65,9 @@ def list_keys(as_json: JsonOption = False, api: ApiOption = DEFAULT_API) -> None
 
 @keys.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="As `sterna keys list` shows it.")], api: ApiOption = DEFAULT_API
+    key_id: Annotated[str, typer.Argument(help="As `sterna api-keys list` shows it.")], api: ApiOption = DEFAULT_API
 ) -> None:
-    """A key is no longer good, at once. Example: sterna keys revoke 6f1c…"""
+    """A key is no longer good, at once. Example: sterna api-keys revoke 6f1c…"""
     with calling(api) as client:
         typer.echo(f"{client.revoke_key(key_id)['name']}: revoked")
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.contender import Role
+from bench.encrypted_staging import ENCRYPTED
 from bench.proofs import HASH_LIMIT
 from bench.scenario import Round, Scenario
-from bench.scenarios import COPY, FROM_MARIADB, KEY, MANY, MEMORY, SLOW, SMALL, TO_MARIADB, WIDE
+from bench.scenarios import COPY, FROM_MARIADB, KEY, MANY, MEMORY, SLOW, SMALL, STAGING, TO_MARIADB, WIDE
 from bench.sterna_copy import ARROW, NATIVE, WITH_PROOF, WITHOUT_PROOF
 
 
@@ -144,6 +145,7 @@ MEASURES: Sequence[Measure] = (
         Seconds("Sterna, 4 extract workers"),
         at_most=False,
     ),
+    Measure(STAGING, "staging encrypted against in the clear", Seconds(ENCRYPTED), 1.25, 1.1, Seconds(NATIVE)),
     Measure(KEY, "the proof, faster than reladiff", Seconds("reladiff"), 1.0, 3.0, PROOF, at_most=False),
     Measure(KEY, "the proof, faster than data-validation", Seconds("data-validation"), 1.0, 3.0, PROOF, at_most=False),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.contender import Contender
 from bench.copy_limits import CopyLimit
 from bench.datasets import lineitem_source, small_source, wide_source
+from bench.encrypted_staging import SternaStaging
 from bench.growth import SternaFreshWorkers
 from bench.lineitem_copy import Copying
 from bench.peers.data_validation import DataValidation
@@ -33,7 +34,7 @@ ENOUGH_SECONDS = 120.0
 """Of scenarios whose runs are long and differ little."""
 PEER_ROWS = 1_000_000
 """Of larger tables a peer gets one run only."""
-COPY, KEY, TO_MARIADB, FROM_MARIADB, WIDE, SMALL, MANY, MEMORY, SLOW = (
+COPY, KEY, TO_MARIADB, FROM_MARIADB, WIDE, SMALL, MANY, MEMORY, SLOW, STAGING = (
     "data-only",
     "key",
     "to-mariadb",
@@ -43,6 +44,7 @@ COPY, KEY, TO_MARIADB, FROM_MARIADB, WIDE, SMALL, MANY, MEMORY, SLOW = (
     "many-tables",
     "memory",
     "slow-source",
+    "staging",
 )
 
 
@@ -84,6 +86,7 @@ class Scenarios:
             MANY: lambda: iter([self._small(MANY, self._many_title(), self._wanted.tables)]),
             MEMORY: lambda: iter([self._memory()]),
             SLOW: lambda: iter([self._slow()]),
+            STAGING: lambda: iter([self._staging()]),
         }
         return makers[name]()
 
@@ -153,6 +156,12 @@ class Scenarios:
         scenario = self._scenario(SLOW, title, self._wanted.slow_rows, contenders)
         scenario.enough_seconds = ENOUGH_SECONDS
         return scenario
+
+    def _staging(self) -> Scenario:
+        rows = self._wanted.rows[0]
+        copying = self._copying(rows)
+        contenders = [SternaStaging(self._servers, copying, encrypted=encrypted) for encrypted in (False, True)]
+        return self._scenario(STAGING, "staging in the clear and encrypted, data only", rows, list(contenders))
 
     def _scenario(
         self, name: str, title: str, rows: int, contenders: list[Contender], runs: int | None = None

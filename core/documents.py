@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from core.encryption.data_keys import DataKeys
+from core.encryption.frames import FRAME_BYTES, OpeningFile, SealingFile
 from core.errors import NotFound
 
 REFERENCE = re.compile(r"^[\w.-]+(/[\w.-]+)*$")
@@ -56,21 +61,27 @@ def certificate_document(job_id: str, run: int) -> str:
 
 
 class DocumentStore:
-    """JSON documents in a folder that every worker and the API can reach.
+    """Documents in a folder that every worker and the API can reach, encrypted by their job's data key.
 
     A document appears whole or not at all (written aside, then renamed). Writing the same name again replaces it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: DataKeys | None = None) -> None:
+        """`keys` None: documents are not encrypted, and those that are cannot be read."""
         self._folder = folder
+        self._keys = keys
 
     def write(self, reference: str, text: str) -> str:
         """Stores `text` under `reference` (a relative path with forward slashes) and returns the reference."""
-        path = self.path(reference)
+        path = self._path(reference)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)
+        try:
+            with aside.open("wb") as file:
+                self._put(file, text.encode(), reference)
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
         return reference
 
     def write_json(self, reference: str, value: Any) -> str:
@@ -78,31 +89,60 @@ class DocumentStore:
         return self.write(reference, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def read(self, reference: str) -> str:
-        """The document's text. Raises NotFound."""
+        """The document's text. Raises NotFound, Damaged, and SecretMissing where its key is gone."""
+        with self.opened(reference) as file:
+            return file.read().decode()
+
+    @contextmanager
+    def opened(self, reference: str) -> Iterator[IO[bytes]]:
+        """The document as a file, read in pieces. Raises as `read`; reading raises Damaged."""
         try:
-            return self.path(reference).read_text(encoding="utf-8")
+            file: IO[bytes] = self._path(reference).open("rb")
         except FileNotFoundError as error:
             raise NotFound(
                 f"document {reference} is not in the document store",
                 remedy="Point STERNA_DOCUMENTS of every process at the same folder",
             ) from error
+        with file:
+            if self._keys is None:
+                yield file
+            else:
+                key = self._keys.key_to_read(_scope(reference))
+                yield io.BufferedReader(OpeningFile(file, key, reference), FRAME_BYTES)
+
+    def exists(self, reference: str) -> bool:
+        """Whether there is such a document."""
+        return self._path(reference).is_file()
 
     def names(self, reference: str) -> list[str]:
         """What lies directly below a prefix; nothing where there is nothing."""
         try:
-            return [path.name for path in self.path(reference).iterdir() if not path.name.startswith(".")]
+            return [path.name for path in self._path(reference).iterdir() if not path.name.startswith(".")]
         except FileNotFoundError:
             return []
 
     def delete(self, reference: str) -> None:
         """Removes a document, or everything below a prefix; nothing there is fine."""
-        path = self.path(reference)
+        path = self._path(reference)
         if path.is_file():
             path.unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
 
-    def path(self, reference: str) -> Path:
-        """The file of a document, for printing to people and for streaming."""
+    def _put(self, file: IO[bytes], content: bytes, reference: str) -> None:
+        if self._keys is None:
+            file.write(content)
+            return
+        sealing = SealingFile(file, self._keys.key_to_write(_scope(reference)), reference)
+        sealing.write(content)
+        sealing.finish()
+
+    def _path(self, reference: str) -> Path:
         if not REFERENCE.match(reference) or ".." in reference.split("/"):
             raise NotFound(f"'{reference}' is not the reference of a document")
         return self._folder / reference
+
+
+def _scope(reference: str) -> str:
+    """Whose data key encrypts it: the job's, or that of the folder (`plans`)."""
+    parts = reference.split("/")
+    return "/".join(parts[:2]) if parts[0] == "jobs" else parts[0]

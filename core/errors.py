@@ -7,6 +7,7 @@
     │   ├── SecretMissing           a secret reference leads nowhere
     │   ├── NotFound                host name, database, table or column does not exist
     │   ├── OutOfSpace              disk, quota or tablespace is full
+    │   ├── Damaged                 a document or a sealed value is not what was written
     │   └── DataRejected            the destination refuses a row
     ├── Retries                 time mends it; Temporal tries again
     │   ├── Unavailable             the other side cannot be reached
@@ -77,6 +78,10 @@ class NotFound(Parks):
 
 class OutOfSpace(Parks):
     """Disk, quota or tablespace is full."""
+
+
+class Damaged(Parks):
+    """A document or a sealed value was changed, cut short or moved since it was written."""
 
 
 class DataRejected(Parks):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.base_model import Model, Request
 from core.changed_values import Changed
+from core.encryption.sealed import Sealed
 from core.healing import Healing
 from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.limits import LimitsRequest, TableLimits
@@ -252,6 +253,8 @@ class PlanInput(Model):
     spec: JobSpec
     scan: bool = False
     """Read the rows too, and count the values that would not arrive."""
+    withheld: Sealed | None = None
+    """What of the tables is not in `spec`, because it may be values (core/withheld.py)."""
 
 
 class PlanResult(Model):

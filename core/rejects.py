@@ -58,7 +58,7 @@ class TableRejects:
 
     def drop(self, load: int, name: str) -> None:
         """The rows are in the table after all."""
-        self._documents.path(f"{self._folder}/{load}/{name}.jsonl").unlink(missing_ok=True)
+        self._documents.delete(f"{self._folder}/{load}/{name}.jsonl")
 
     def drop_waiting(self, load: int) -> None:
         """The constraints stand: their rows were mended in the table."""
@@ -113,10 +113,10 @@ class TableRejects:
 
     def _lines(self, reference: str) -> Iterator[Reject]:
         try:
-            with self._documents.path(reference).open(encoding="utf-8") as lines:
+            with self._documents.opened(reference) as lines:
                 for line in lines:
                     yield Reject.model_validate_json(line)
-        except FileNotFoundError:
+        except NotFound:
             return
 
 

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     authentication: Literal["required", "off"] = "required"
     """`off`: everybody is an administrator; only for an API that listens on loopback."""
     admin_key_file: Path | None = None
-    """File with one API key of an administrator, for the first start; others are made by `sterna keys create`."""
+    """File with one API key of an administrator, for the first start; others are made by `sterna api-keys create`."""
     session_hours: float = Field(default=8.0, gt=0)
     """How long a browser's session lasts."""
     requests_per_second: float = Field(default=100.0, gt=0)
@@ -90,6 +90,19 @@ class Settings(BaseSettings):
     """Folders beside Sterna's own whose files no job may name, as a JSON list."""
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Largest body of a request to the API."""
+
+    # Encryption.
+    encryption_keys: str | None = None
+    """Where the keys are that encrypt documents, staging and values in Temporal's history: `file:PATH` or
+    `env:VARIABLE`, the same keys for the API and every worker. `sterna encryption-keys new` makes them."""
+    encrypt_staging: bool = False
+    """Whether batches are encrypted while they lie between stages; documents always are."""
+    api_tls_certificate: str | None = None
+    """PEM file with the API's certificate and its chain; the API then serves HTTPS, and nothing else."""
+    api_tls_key: str | None = None
+    """PEM file with the certificate's private key, without passphrase; default: it is in the certificate's file."""
+    api_trusted_proxies: list[str] = Field(default_factory=list)
+    """Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as a JSON list."""
 
     @field_validator("log_level")
     @classmethod

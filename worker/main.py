@@ -76,7 +76,7 @@ def _worker(parts: Parts, service: Service, counting: CountsActivities) -> Worke
         activities=service.activities,
         workflows=service.workflows,
         max_concurrent_activities=service.slots,
-        interceptors=[counting, TypedFailures(), CountsSessions()],
+        interceptors=[counting, TypedFailures(parts.fields), CountsSessions()],
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.graceful_shutdown_seconds),
         max_heartbeat_throttle_interval=service.heartbeat_throttle,
         default_heartbeat_throttle_interval=service.heartbeat_throttle,

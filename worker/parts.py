@@ -13,8 +13,12 @@ from activities.resources.connections import Connections
 from activities.resources.routes import Routes
 from activities.resources.secrets import Secrets, read_environment, read_file
 from activities.resources.session_budget import SessionBudget
+from activities.resources.staging import LocalStaging
 from activities.resources.vault import read_vault
 from core.documents import DocumentStore
+from core.encryption.data_keys import DataKeys
+from core.encryption.field_cipher import FieldCipher
+from core.encryption.key_ring import open_key_ring
 from core.meters import Meters
 from core.reach import Reach
 from core.settings import Settings
@@ -34,15 +38,20 @@ class Parts:
     routes: Routes
     meters: Meters
     sessions: SessionBudget
+    staging: LocalStaging
+    fields: FieldCipher
 
     @classmethod
     def build(cls, client: Client, settings: Settings, meters: Meters) -> Parts:
-        """All parts of one process."""
-        documents = DocumentStore(settings.documents)
+        """All parts of one process. Raises InvalidConfiguration, SecretMissing where it has no encryption keys."""
+        fields = FieldCipher(open_key_ring(settings.encryption_keys))
+        keys = DataKeys(settings.documents, fields)
+        documents = DocumentStore(settings.documents, keys)
+        staging = LocalStaging(settings.staging, keys if settings.encrypt_staging else None)
         secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
         sessions = SessionBudget(settings.leases, settings.max_connections)
         connections = Connections(secrets, sessions, Reach.of(settings))
-        return cls(client, settings, documents, connections, Routes(documents), meters, sessions)
+        return cls(client, settings, documents, connections, Routes(documents), meters, sessions, staging, fields)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ PARKING = frozenset(
         "SecretMissing",
         "NotFound",
         "OutOfSpace",
+        "Damaged",
         "DataRejected",
         "Unavailable",
         "Contended",

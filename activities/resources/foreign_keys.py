@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from activities.reference_order import referred_first
 from activities.resources.connections import Connections
-from activities.resources.reference_order import referred_first
 from activities.resources.routes import Routes
 from activities.resources.violations import Violations
 from connectors.base import CreatesTables, MovesViolations, capability

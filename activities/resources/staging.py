@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from core.errors import OutOfSpace, StagedBatchGone
+from core.documents import job_folder
+from core.encryption.frames import OpeningFile, SealingFile, sealed_bytes
+from core.errors import Damaged, OutOfSpace, StagedBatchGone
 from core.stopwatch import timed
+
+if TYPE_CHECKING:
+    from core.encryption.data_keys import DataKeys
 
 READ_BYTES = 1024 * 1024
 STAGING = "staging"
@@ -24,11 +30,11 @@ STAGING = "staging"
 class StagedObject:
     """An object that is being written."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | SealingFile) -> None:
         self._file = file
         self._arrow: pa.ipc.RecordBatchStreamWriter | None = None
         self.bytes = 0
-        """Known when it is finished."""
+        """Of its content; known when it is finished."""
 
     def write(self, piece: bytes) -> None:
         """Adds bytes of the native bulk format."""
@@ -44,15 +50,21 @@ class StagedObject:
         """Ends the Arrow stream, where one was begun, and measures."""
         if self._arrow is not None:
             self._arrow.close()
-        self._file.flush()
-        self.bytes = self._file.tell()
+        if isinstance(self._file, SealingFile):
+            self._file.finish()
+            self.bytes = self._file.plain_bytes
+        else:
+            self._file.flush()
+            self.bytes = self._file.tell()
 
 
 class LocalStaging:
     """A folder that all workers of the job share."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: DataKeys | None = None) -> None:
+        """`keys`: of the jobs, by which objects are encrypted; None: they are not. The same for all workers."""
         self._folder = folder
+        self._keys = keys
 
     @contextmanager
     def writing(self, reference: str) -> Iterator[StagedObject]:
@@ -62,7 +74,7 @@ class LocalStaging:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with aside.open("wb", buffering=1024 * 1024) as file:
-                staged = StagedObject(file)
+                staged = StagedObject(file if self._keys is None else self._sealing(self._keys, file, reference))
                 yield staged
                 timed(STAGING, staged.finish)
             timed(STAGING, os.replace, aside, path)
@@ -77,13 +89,13 @@ class LocalStaging:
 
     async def read(self, reference: str, size: int) -> AsyncIterator[bytes]:
         """The object's bytes in pieces; `size` is what was written. Raises StagedBatchGone."""
-        with self._open(reference, size) as file:
+        with self._open(reference, size) as file, _as_gone(reference):
             while piece := timed(STAGING, file.read, READ_BYTES):
                 yield piece
 
     async def read_batches(self, reference: str, size: int) -> AsyncIterator[pa.RecordBatch]:
         """The object's rows; `size` is what was written. Raises StagedBatchGone."""
-        with self._open(reference, size) as file:
+        with self._open(reference, size) as file, _as_gone(reference):
             if size == 0:
                 return
             batches = iter(timed(STAGING, pa.ipc.open_stream, file))
@@ -108,10 +120,33 @@ class LocalStaging:
             file = (self._folder / reference).open("rb")
         except FileNotFoundError as error:
             raise StagedBatchGone(f"{reference} is not in staging") from error
-        if os.fstat(file.fileno()).st_size != size:
+        written = size if self._keys is None else sealed_bytes(size)
+        if os.fstat(file.fileno()).st_size != written:
             file.close()
-            raise StagedBatchGone(f"{reference} is not whole")
-        return file
+            raise StagedBatchGone(f"{reference} is not whole, or not encrypted as STERNA_ENCRYPT_STAGING says")
+        if self._keys is None:
+            return file
+        with _as_gone(reference):
+            return io.BufferedReader(
+                OpeningFile(file, self._keys.key_to_read(_scope(reference)), reference), READ_BYTES
+            )
+
+    def _sealing(self, keys: DataKeys, file: IO[bytes], reference: str) -> SealingFile:
+        return SealingFile(file, keys.key_to_write(_scope(reference)), reference)
+
+
+@contextmanager
+def _as_gone(reference: str) -> Iterator[None]:
+    """Extracting again mends an object that was changed: a crash of the machine may have done it."""
+    try:
+        yield
+    except Damaged as error:
+        raise StagedBatchGone(f"{reference} is not what was staged: {error}") from error
+
+
+def _scope(reference: str) -> str:
+    """The job's documents and staged objects have one data key."""
+    return job_folder(reference.partition("/")[0])
 
 
 def _remove_if_empty(folder: Path) -> bool:

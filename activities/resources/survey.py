@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from activities.resources.accepted_losses import nameless, refuse_unknown
+from activities.accepted_losses import nameless, refuse_unknown
 from activities.resources.connections import Connections
 from activities.resources.naming import Naming
 from activities.resources.pass_planner import plan_pass

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from api.dependencies import GivenParts, Parts
 from api.job_profile import JobProfile
@@ -51,25 +51,24 @@ async def stream_progress(job_id: str, request: Request, parts: GivenParts) -> S
     )
 
 
-@router.get("/certificate", response_class=FileResponse, responses={200: {"content": {"application/json": {}}}})
+@router.get("/certificate", response_class=Response, responses={200: {"content": {"application/json": {}}}})
 async def get_certificate(
     job_id: str, parts: GivenParts, run: int | None = Query(default=None, ge=1, description="Default: the newest.")
-) -> FileResponse:
+) -> Response:
     """The proof of a run, as JSON. 404 while there is none."""
     job = await parts.store.get_job(job_id)
     wanted = job.run if run is None else run
     reference = next((known.certificate for known in job.runs if known.run == wanted), None)
-    path = None if reference is None else parts.documents.path(reference)
-    if path is None or not path.is_file():
+    if reference is None or not parts.documents.exists(reference):
         raise NotFound(
             f"run {wanted} of the job has no certificate" if wanted else "the job has not been started",
             remedy="The certificate is written when a run ends",
         )
-    return FileResponse(
-        path,
+    name = f"certificate-{job.job_id}-run-{wanted}.json"
+    return Response(
+        await asyncio.to_thread(parts.documents.read, reference),
         media_type="application/json",
-        filename=f"certificate-{job.job_id}-run-{wanted}.json",
-        content_disposition_type="inline",
+        headers={"Content-Disposition": f'inline; filename="{name}"'},
     )
 
 

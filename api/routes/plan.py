@@ -19,6 +19,7 @@ from core.config_store.jobs import shown
 from core.errors import InvalidConfiguration, MigrationError, Unavailable
 from core.models import PlanInput, PlanResult
 from core.temporal_client import task_queue
+from core.withheld import withhold
 
 LONGEST = timedelta(minutes=5)
 LONGEST_SCAN = timedelta(hours=1)
@@ -39,18 +40,21 @@ async def plan_job(
     spec = submission.spec()
     check_spec(spec, InputRules.of(parts.settings))
     await parts.store.record_event(None, "plan", actor=actor, after={"scan": scan, **shown(spec)})
-    reference = (await _plan(parts, PlanInput(spec=spec, scan=scan))).reference
+    workflow_id = f"plan/{uuid4()}"
+    visible, withheld = withhold(spec, parts.fields, workflow_id)
+    given = PlanInput(spec=visible, scan=scan, withheld=withheld)
+    reference = (await _plan(parts, given, workflow_id)).reference
     text = parts.documents.read(reference)
     parts.documents.delete(reference)
     return Response(text, media_type="application/json")
 
 
-async def _plan(parts: Parts, given: PlanInput) -> PlanResult:
+async def _plan(parts: Parts, given: PlanInput, workflow_id: str) -> PlanResult:
     try:
         found: PlanResult = await parts.client.execute_workflow(
             "PlanJob",
             given,
-            id=f"plan/{uuid4()}",
+            id=workflow_id,
             task_queue=task_queue(parts.settings.task_queue_prefix, "control"),
             execution_timeout=LONGEST_SCAN if given.scan else LONGEST,
             result_type=PlanResult,

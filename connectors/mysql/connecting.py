@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from typing import Any
 
 from connectors.contract import Credentials
@@ -11,6 +10,7 @@ from connectors.mysql.errors import translated
 from connectors.mysql.options import MysqlOptions
 from connectors.mysql.wire import WireConnection
 from connectors.sql.errors import doing
+from connectors.tls import doubting_certificate
 from core.errors import InvalidConfiguration
 
 # STRICT: what does not fit is an error, or a warning where LOCAL means IGNORE. Dates that MySQL once let in
@@ -55,7 +55,8 @@ one, seconds for the others; Linux has them all."""
 def connect(options: MysqlOptions, credentials: Credentials, label: str) -> WireConnection:
     """A connection, ready for use. Blocking, but for no longer than the option connectTimeout at each step. Raises
     Unavailable, AccessDenied, NotFound, InvalidConfiguration."""
-    with doing(f"connecting to {options.host}:{options.port}/{options.database}"), translated():
+    place = f"{options.host}:{options.port}/{options.database}"
+    with doubting_certificate(options.tls), doing(f"connecting to {place}"), translated():
         connection = WireConnection(
             host=options.host,
             port=options.port,
@@ -74,7 +75,8 @@ def connect(options: MysqlOptions, credentials: Credentials, label: str) -> Wire
             connection.connect(_socket(options))
         except RuntimeError as error:  # the driver lacks a package that the user's way to log in needs
             raise InvalidConfiguration(
-                f"the driver cannot log in: {error}", remedy="Use sslMode require, or a user of another plugin"
+                f"the driver cannot log in: {error}",
+                remedy='Set "tls": {"mode": "require"} (or more), or a user of another plugin',
             ) from error
         try:
             connection.query(_settings(connection))
@@ -110,13 +112,9 @@ def _socket(options: MysqlOptions) -> socket.socket:
 
 def _tls(options: MysqlOptions) -> dict[str, Any]:
     """What the driver is told of TLS; by itself it prefers it, unverified."""
-    match options.ssl_mode:
+    match options.tls.mode_for(options.host):
         case "disable":
             return {"ssl_disabled": True}
         case "prefer":
             return {}
-    context = ssl.create_default_context(cafile=options.ssl_ca)
-    context.check_hostname = options.ssl_mode == "verify-full"
-    if options.ssl_mode == "require":
-        context.verify_mode = ssl.CERT_NONE
-    return {"ssl": context}
+    return {"ssl": options.tls.context(options.host)}

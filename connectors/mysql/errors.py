@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from pymysql.err import MySQLError
 
+from connectors import tls
 from connectors.sql.session import DuplicateKey, ObjectExists
 from core.errors import (
     AccessDenied,
@@ -54,7 +55,7 @@ BY_CODE: dict[int, tuple[type[MigrationError], str]] = {
     1836: (InvalidConfiguration, "The server is read-only: name the primary as destination"),
     **dict.fromkeys((1021, 1114, 1041, 1037, 3675), (OutOfSpace, "Free space on the server, then retry")),
     **dict.fromkeys((1148, 3948, 4166, 2068), (InvalidConfiguration, LOCAL_DATA)),
-    3159: (InvalidConfiguration, "Use sslMode require"),
+    3159: (InvalidConfiguration, 'Set "tls": {"mode": "require"}, or more'),
     1197: (InvalidConfiguration, "Raise max_binlog_cache_size on the server, or lower batchSize, then retry"),
     **dict.fromkeys((1118, 1071, 1069, 1070, 1117, 1074, 1170), (InvalidConfiguration, OWN_TABLE)),
     3822: (InvalidConfiguration, "Another table of the schema has a check of that name: rename one, then retry"),
@@ -104,7 +105,8 @@ NAMING = frozenset(
 """Errors whose messages name objects and hold no value."""
 
 CONNECTION_LOST = frozenset([2006, 2013, 2014, 2055, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161])
-CLIENT_SIDE = frozenset([2002, 2003, 2026])
+NO_TLS = 2026
+CLIENT_SIDE = frozenset([2002, 2003, NO_TLS])
 """The driver's own words about reaching the server (refused, unknown, its certificate)."""
 KEY_NAME = re.compile(r"for key '([^']*)'\s*$")
 NOT_IN_UNICODE = re.compile(r"18446744073709551615 \+ char_length\(.*`([^`]*)`\)", re.IGNORECASE)
@@ -144,6 +146,10 @@ def translate(error: MySQLError) -> MigrationError | ObjectExists:
         known, remedy = BY_CODE[code]
         message = text if code in NAMING else f"the server reports error {code}"
         return known(message, remedy=remedy, code=str(code), evidence=evidence)
+    if (tls_failure := tls.failure(error)) is not None:
+        return tls_failure
+    if code == NO_TLS and "server doesn't support it" in text:
+        return tls.refused()
     if code in CLIENT_SIDE:
         return Unavailable(f"the connection failed: {text}", code=str(code), evidence=evidence)
     if code == 0 or code in CONNECTION_LOST:

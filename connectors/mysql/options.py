@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from connectors.base import ConnectorOptions
+from connectors.tls import TlsOptions
 
 
 class MysqlOptions(ConnectorOptions):
@@ -19,9 +18,7 @@ class MysqlOptions(ConnectorOptions):
     """The schema of tables that are named without one; the ledger lies there."""
     user: str | None = None
     """Default: the user name that secretsRef gives."""
-    ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    ssl_ca: str | None = None
-    """File with the certificate authorities to trust, on the workers; default: the system's."""
+    tls: TlsOptions = Field(default_factory=TlsOptions)
     connect_timeout: float = Field(default=8.0, gt=0, le=3600)
     """Seconds."""
 
@@ -30,5 +27,5 @@ class MysqlOptions(ConnectorOptions):
         return self.host, self.port
 
     def files(self) -> dict[str, str]:
-        """The certificate authorities."""
-        return {"sslCa": self.ssl_ca} if self.ssl_ca else {}
+        """Those of TLS."""
+        return self.tls.files()

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
+from connectors import tls
 from core.errors import (
     AccessDenied,
     Contended,
@@ -122,6 +123,9 @@ MEANINGS = {
 }
 """What codes and classes mean, where the server's own message may hold values."""
 
+NO_TLS = "rejected SSL upgrade"
+"""The driver's own words (asyncpg 0.32); it has no class for it."""
+
 # Neither table nor column may hold a colon or a quote, so that nothing behind the first value is taken for a column.
 COPY_COLUMN = re.compile('COPY [^:"]+, line [0-9]+, column ([^:"]+): ')
 
@@ -132,6 +136,10 @@ def translate(error: BaseException) -> MigrationError | None:
         return error
     if isinstance(error, asyncpg.PostgresError):
         return _from_server(error)
+    if (tls_failure := tls.failure(error)) is not None:
+        return tls_failure
+    if isinstance(error, ConnectionError) and NO_TLS in str(error):
+        return tls.refused()
     if isinstance(error, (OSError, asyncio.TimeoutError, asyncpg.ConnectionDoesNotExistError)):
         return Unavailable(f"the connection failed: {_describe(error)}")
     if isinstance(error, asyncpg.InterfaceError):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from connectors.base import ConnectorOptions
+from connectors.tls import TlsOptions
 
 
 class PostgresOptions(ConnectorOptions):
@@ -20,9 +19,7 @@ class PostgresOptions(ConnectorOptions):
     """Default: the user name that secretsRef gives."""
     role: str | None = None
     """SET ROLE after login, so that objects belong to it."""
-    ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    ssl_root_cert: str | None = None
-    """File with the certificate authorities to trust, on the workers."""
+    tls: TlsOptions = Field(default_factory=TlsOptions)
     connect_timeout: float = Field(default=8.0, gt=0, le=3600)
     """Seconds."""
     schema_default: str = Field(default="public", alias="defaultSchema")
@@ -33,5 +30,5 @@ class PostgresOptions(ConnectorOptions):
         return self.host, self.port
 
     def files(self) -> dict[str, str]:
-        """The certificate authorities."""
-        return {"sslRootCert": self.ssl_root_cert} if self.ssl_root_cert else {}
+        """Those of TLS."""
+        return self.tls.files()

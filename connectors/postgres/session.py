@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from connectors.postgres.errors import translated
 from connectors.postgres.options import PostgresOptions
 from connectors.postgres.sql import identifier
 from connectors.postgres.traced_connection import SYSTEM, TracedConnection
+from connectors.tls import doubting_certificate
 from connectors.tracing import database_span
 
 # Text forms of values depend on these settings; both ends get the same ones, so text is exact and comparable.
@@ -65,7 +65,8 @@ async def open_session(
     Raises Unavailable, AccessDenied, NotFound.
     """
     place = f"{options.host}:{options.port}/{options.database}"
-    with translated(f"connecting to {place}"), database_span(SYSTEM, "CONNECT"):
+    trusting = doubting_certificate(options.tls)
+    with trusting, translated(f"connecting to {place}"), database_span(SYSTEM, "CONNECT"):
         connection = await asyncpg.connect(
             host=options.host,
             port=options.port,
@@ -122,8 +123,5 @@ async def _close(connection: asyncpg.Connection[Any]) -> None:
 
 
 def _tls(options: PostgresOptions) -> Any:
-    if options.ssl_root_cert and options.ssl_mode in ("verify-ca", "verify-full"):
-        context = ssl.create_default_context(cafile=options.ssl_root_cert)
-        context.check_hostname = options.ssl_mode == "verify-full"
-        return context
-    return options.ssl_mode
+    mode = options.tls.mode_for(options.host)
+    return mode if mode in ("disable", "prefer") else options.tls.context(options.host)

@@ -109,7 +109,7 @@ class Credentials(Transactions):
         async with self.transaction() as session:
             row = await session.get(Credential, credential_id) if _is_id(credential_id) else None
             if row is None:
-                raise NotFound(f"there is no key {credential_id}", remedy="`sterna keys list` lists them")
+                raise NotFound(f"there is no key {credential_id}", remedy="`sterna api-keys list` lists them")
             row.revoked_at = row.revoked_at or datetime.now(UTC)
             audit(session, actor, "revoke key", None, before=_shown(_read(row)))
             return _read(row)

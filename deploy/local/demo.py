@@ -129,7 +129,7 @@ class Demo:
         if progress.certificate is None:
             raise RuntimeError("the job is COMPLETED but has no certificate")
         KEPT_CERTIFICATE.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._stack.documents / progress.certificate, KEPT_CERTIFICATE)
+        KEPT_CERTIFICATE.write_text(self._stack.document_store.read(progress.certificate), encoding="utf-8")
         return str(KEPT_CERTIFICATE)
 
     def _stay_up(self) -> None:

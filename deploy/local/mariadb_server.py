@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ class MariadbServer:
 
     user = "root"
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
-        """Raises RuntimeError where MariaDB is not installed."""
+    def __init__(self, folder: Path, port: int | None = None, *, options: Mapping[str, str] | None = None) -> None:
+        """`options` of the server beside its own. Raises RuntimeError where MariaDB is not installed."""
+        self._options = dict(options or {})
         self.folder = folder
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,6 +66,7 @@ class MariadbServer:
             "local-infile": "ON",
             "max-connections": "200",
             "skip-name-resolve": "ON",
+            **self._options,
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603

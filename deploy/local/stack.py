@@ -22,6 +22,10 @@ import httpx
 from api.client import ApiClient
 from api.client_key import KEY_VARIABLE, read_access_key, write_access, write_private
 from core.config_store.credentials import new_secret
+from core.documents import DocumentStore
+from core.encryption.data_keys import DataKeys
+from core.encryption.field_cipher import FieldCipher
+from core.encryption.key_ring import add_key, open_key_ring
 from core.temporal_client import STAGES
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from deploy.local.supervised_process import Report, SupervisedProcess
@@ -63,6 +67,7 @@ class LocalStack:
         self.logs = self.folder / "logs"
         self.documents = self.folder / "documents"
         self.staging = self.folder / "staging"
+        self.key_file = self.folder / "keys"
         self.api_port = api_port or free_port()
         self.api_key = os.environ.get(KEY_VARIABLE) or read_access_key(self.folder) or new_secret()
         """Of an administrator; the same at each start on this folder."""
@@ -111,6 +116,12 @@ class LocalStack:
         """SQLAlchemy URL of the config store."""
         return f"postgresql+asyncpg://{self.config_store.user}@127.0.0.1:{self.config_store.port}/{CONFIG_DATABASE}"
 
+    @property
+    def document_store(self) -> DocumentStore:
+        """The documents of the stack's jobs, by the stack's keys."""
+        fields = FieldCipher(open_key_ring(f"file:{self.key_file}"))
+        return DocumentStore(self.documents, DataKeys(self.documents, fields))
+
     def start(self) -> None:
         """Returns when the API is ready. Raises RuntimeError that names the log of what did not start."""
         if os.geteuid() == 0:
@@ -121,6 +132,8 @@ class LocalStack:
             folder.mkdir(parents=True, exist_ok=True)
         write_private(self._admin_key_file, self.api_key)
         write_access(self.folder, self.api_url, self.api_key)
+        if not self.key_file.exists():
+            add_key(self.key_file)
         try:
             in_parallel(self._start_config_store, self.temporal.start)
             in_parallel(*(self.process(name).start for name in self.own_programs))
@@ -244,6 +257,7 @@ class LocalStack:
             "STERNA_DOCUMENTS": str(self.documents),
             "STERNA_STAGING": str(self.staging),
             "STERNA_LEASES": str(self.folder / "leases"),
+            "STERNA_ENCRYPTION_KEYS": f"file:{self.key_file}",
             "STERNA_CLOSED_FOLDERS": json.dumps([str(self.folder)]),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),

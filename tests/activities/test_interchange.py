@@ -34,7 +34,7 @@ class OpenedJob(JobInProcess):
     """A job of which tests look at the inside."""
 
     def documents(self, pattern: str) -> list[dict[str, Any]]:
-        return [json.loads(path.read_text()) for path in sorted(self._documents.path("jobs").rglob(pattern))]
+        return [json.loads(path.read_text()) for path in sorted(self.folder.rglob(pattern))]
 
     async def validate(
         self, route: TableRoute, staged: StagedBatches, *, counted_rows: int | None = None

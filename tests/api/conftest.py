@@ -24,6 +24,9 @@ from api.reconciler import Reconciler
 from core.config_store.sessions import open_engine
 from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
+from core.encryption.data_keys import DataKeys
+from core.encryption.field_cipher import FieldCipher
+from core.encryption.key_ring import add_key, open_key_ring
 from core.job_start import JobStarter
 from core.settings import Settings
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
@@ -36,6 +39,7 @@ def private_settings(postgres: PostgresServer, database: str, folder: Path) -> S
     """Settings with a config store, folders and task queues that nobody else uses."""
     key_file = folder / "admin.key"
     key_file.write_text(API_KEY, encoding="utf-8")
+    add_key(folder / "keys")
     return Settings(
         admin_key_file=key_file,
         config_store=f"postgresql+asyncpg://{postgres.user}@127.0.0.1:{postgres.port}/{database}",
@@ -44,6 +48,7 @@ def private_settings(postgres: PostgresServer, database: str, folder: Path) -> S
         leases=folder / "leases",
         task_queue_prefix=f"test-{uuid.uuid4().hex[:8]}",
         api_port=free_port(),
+        encryption_keys=f"file:{folder / 'keys'}",
     )
 
 
@@ -59,7 +64,9 @@ async def open_store(settings: Settings) -> AsyncIterator[ConfigStore]:
 @asynccontextmanager
 async def running_api(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[httpx.AsyncClient]:
     """HTTP to an API that serves on a real port."""
-    app = create_app(settings, store, client, DocumentStore(settings.documents))
+    fields = FieldCipher(open_key_ring(settings.encryption_keys))
+    documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
+    app = create_app(settings, store, client, documents, fields)
     server = uvicorn.Server(
         uvicorn.Config(app, port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1)
     )
@@ -142,6 +149,7 @@ def worker_process(settings: Settings, client: Client, log: Path) -> Iterator[No
         "STERNA_CONFIG_STORE": settings.config_store,
         "STERNA_DOCUMENTS": str(settings.documents),
         "STERNA_STAGING": str(settings.staging),
+        "STERNA_ENCRYPTION_KEYS": str(settings.encryption_keys),
         "STERNA_TASK_QUEUE_PREFIX": settings.task_queue_prefix,
     }
     with log.open("wb") as output:

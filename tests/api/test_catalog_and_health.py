@@ -25,7 +25,7 @@ async def test_connectors_are_listed_with_capabilities_and_schemas(api: httpx.As
     by_type = {connector["type"]: connector for connector in listed}
     assert by_type["POSTGRES"]["capabilities"]["reads"] is True
     assert by_type["POSTGRES"]["capabilities"]["writes"] is True
-    assert {"host", "port", "database", "sslMode"} <= by_type["POSTGRES"]["optionsSchema"]["properties"].keys()
+    assert {"host", "port", "database", "tls"} <= by_type["POSTGRES"]["optionsSchema"]["properties"].keys()
     assert "serviceName" in by_type["ORACLE"]["optionsSchema"]["properties"]
     assert {"MYSQL", "SNOWFLAKE", "SQLITE", "DUCKDB", "SQLALCHEMY"} <= by_type.keys()
 

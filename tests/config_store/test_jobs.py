@@ -19,7 +19,14 @@ from tests.sample_request import SAMPLE
 FULL = {
     "description": "Größe ✓ 'quoted' \\ 100 %",
     "priority": 2,
-    "source": {"type": "POSTGRES", "host": "h", "port": 5433, "database": "d", "role": "reader", "sslMode": "require"},
+    "source": {
+        "type": "POSTGRES",
+        "host": "h",
+        "port": 5433,
+        "database": "d",
+        "role": "reader",
+        "tls": {"mode": "require"},
+    },
     "tables": [
         {
             "sourceSchema": "Sales Data",

@@ -72,6 +72,7 @@ class JobInProcess:
         self._source, self._destination = source, destination
         secrets = {"memory": lambda place: _secret({"source": source, "destination": destination}[place])}
         self._connections = Connections(Secrets(secrets))
+        self.folder = folder
         self._documents = DocumentStore(folder / "documents")
         self._routes = Routes(self._documents)
         self._staging = LocalStaging(folder / "staging")

@@ -101,9 +101,9 @@ def test_a_loss_is_refused_with_what_to_do_and_counted_once_accepted(
     assert accepting in table["message"]
     if not loss.planned:
         assert "1 row of one batch cannot go into public.t.v" in table["message"]
-        kept = [json.loads(path.read_text()) for path in refusals(stack, job_id)]
+        kept = [json.loads(stack.document_store.read(reference)) for reference in refusals(stack, job_id)]
         assert [(document["column"], document["example"]) for document in kept] == [("public.t.v", loss.example)]
-        assert refusals(stack, job_id)[0].name in table["message"]
+        assert refusals(stack, job_id)[0] in table["message"]
     assert rows(databases) == []
     jobs.command(job_id, "cancel")
     jobs.wait(job_id, lambda progress: progress["status"] == "CANCELLED")
@@ -140,9 +140,10 @@ def test_names_that_mean_no_column_are_problems_and_hold_up_what_they_were_meant
     jobs.command(job_id, "cancel")
 
 
-def refusals(stack: LocalStack, job_id: str) -> list[Path]:
-    """Documents about values of the job that were refused."""
-    return [path for path in stack.documents.rglob("refused-*.json") if job_id in str(path)]
+def refusals(stack: LocalStack, job_id: str) -> list[str]:
+    """References of the documents about values of the job that were refused."""
+    found = stack.documents.glob(f"jobs/{job_id}/**/refused-*.json")
+    return [path.relative_to(stack.documents).as_posix() for path in found]
 
 
 def rows(databases: Databases) -> list[Any]:

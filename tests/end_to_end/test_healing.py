@@ -75,7 +75,7 @@ def test_without_heal_the_difference_is_counted_and_its_keys_are_in_a_document(
     assert "missing at the destination: 1, extra: 4, changed: 2" in progress["tables"][0]["message"]
     differing = jobs.certificate(job_id)["tables"][0]["differingRows"]
     assert (differing["missing"], differing["extra"], differing["changed"]) == (1, 4, 2)
-    listed = json.loads((stack.documents / differing["keys"]).read_text())["rows"]
+    listed = json.loads(stack.document_store.read(differing["keys"]))["rows"]
     assert [row.get("key", row.get("from")) for row in listed if row["difference"] != "extra"] == [10, 30, 31]
 
 

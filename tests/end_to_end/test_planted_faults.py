@@ -135,7 +135,7 @@ def batch_of_victim(verdict: Verdict, name: str) -> int:
 
 
 def read(stack: LocalStack, reference: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((stack.documents / reference).read_text())
+    document: dict[str, Any] = json.loads(stack.document_store.read(reference))
     return document
 
 
@@ -202,11 +202,11 @@ def held_before_extraction(databases: Databases) -> Iterator[None]:
 
 def forget_a_partition(stack: LocalStack, job_id: str, table_id: str) -> None:
     """Makes the plan read the empty table `faults.nothing` where it should read a partition."""
-    route = stack.documents / f"jobs/{job_id}/runs/1/tables/{table_id}/route.json"
-    plan = json.loads(route.read_text())
+    route = f"jobs/{job_id}/runs/1/tables/{table_id}/route.json"
+    plan = json.loads(stack.document_store.read(route))
     segment = next(part for part in plan["plan"]["segments"] if part["relation"]["name"].endswith("_high"))
     segment["relation"]["name"] = "nothing"
-    route.write_text(json.dumps(plan))
+    stack.document_store.write_json(route, plan)
 
 
 def test_a_range_that_the_plan_skips_is_found(databases: Databases, jobs: Jobs, stack: LocalStack) -> None:

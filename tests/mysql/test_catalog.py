@@ -138,7 +138,7 @@ async def test_logins_that_fail_say_why(shop: Database) -> None:
         await shop.connector(database="there_is_none").check()
     with pytest.raises(Unavailable):
         await shop.connector(port=free_port()).check()
-    found = await shop.connector(sslMode="disable").check()
+    found = await shop.connector(tls={"mode": "disable"}).check()
     assert found.product == "MariaDB"
     assert found.warnings == ()
 

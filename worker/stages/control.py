@@ -15,7 +15,6 @@ from activities.resources.data_scan import DataScan
 from activities.resources.evidence import Evidence
 from activities.resources.reachability import Reachability
 from activities.resources.row_changes import RowChanges
-from activities.resources.staging import LocalStaging
 from activities.resources.survey import Survey
 from activities.schedule import ScheduleActivities
 from activities.snapshot import SnapshotActivities
@@ -61,14 +60,14 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     survey = Survey(parts.connections, bind_chain, _where_clauses(parts.settings))
     evidence = Evidence(parts.documents, parts.routes)
     preflight = PreflightActivities(store, reachability, survey, parts.routes, evidence)
-    status = StatusActivities(store, parts.documents, parts.routes, LocalStaging(parts.settings.staging))
+    status = StatusActivities(store, parts.documents, parts.routes, parts.staging)
     certificate = CertificateActivities(store, evidence, parts.connections)
     replay = ReplayBooks(store, parts.documents, evidence)
     data_scan = DataScan(parts.connections, parts.routes, RowChanges(parts.routes))
     schedule = ScheduleActivities(
         store, parts.client, JobStarter(store, parts.client, parts.settings.task_queue_prefix)
     )
-    plan = PlanActivities(reachability, survey, data_scan, parts.documents)
+    plan = PlanActivities(reachability, survey, data_scan, parts.documents, parts.fields)
     return [
         preflight.check_connections,
         preflight.survey_tables,

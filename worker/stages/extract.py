@@ -7,15 +7,12 @@ from contextlib import asynccontextmanager
 
 from activities.extract import ExtractActivities
 from activities.resources.refused_values import RefusedValues
-from activities.resources.staging import LocalStaging
 from worker.parts import Activity, Parts, Service
 
 
 @asynccontextmanager
 async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `extract`."""
-    extract = ExtractActivities(
-        parts.connections, parts.routes, LocalStaging(parts.settings.staging), RefusedValues(parts.routes)
-    )
+    extract = ExtractActivities(parts.connections, parts.routes, parts.staging, RefusedValues(parts.routes))
     served: list[Activity] = [extract.extract_batches, extract.count_source, extract.fix_bounds]
     yield [Service("extract", served, parts.settings.extract_slots)]

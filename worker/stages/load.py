@@ -13,7 +13,6 @@ from activities.resources.refused_values import RefusedValues
 from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.reject_replay import RejectReplay
 from activities.resources.row_changes import RowChanges
-from activities.resources.staging import LocalStaging
 from activities.resources.violations import Violations
 from worker.parts import Parts, Service
 
@@ -24,7 +23,7 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     load = LoadActivities(
         parts.connections,
         parts.routes,
-        LocalStaging(parts.settings.staging),
+        parts.staging,
         RefusedValues(parts.routes),
         RejectIsolation(parts.connections, parts.routes, parts.documents),
     )

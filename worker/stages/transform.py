@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from activities.resources.refused_values import RefusedValues
 from activities.resources.reject_isolation import RejectIsolation
 from activities.resources.row_changes import RowChanges
-from activities.resources.staging import LocalStaging
 from activities.transform import TransformActivities
 from worker.parts import Parts, Service
 
@@ -18,7 +17,7 @@ async def services(parts: Parts) -> AsyncIterator[list[Service]]:
     """The queue `transform`."""
     transform = TransformActivities(
         parts.routes,
-        LocalStaging(parts.settings.staging),
+        parts.staging,
         RowChanges(parts.routes),
         RefusedValues(parts.routes),
         RejectIsolation(parts.connections, parts.routes, parts.documents),
