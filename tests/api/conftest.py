@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -61,12 +62,17 @@ async def open_store(settings: Settings) -> AsyncIterator[ConfigStore]:
     await store.close()
 
 
+def build_app(settings: Settings, store: ConfigStore, client: Client) -> FastAPI:
+    """The application on these parts."""
+    fields = FieldCipher(open_key_ring(settings.encryption_keys))
+    documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
+    return create_app(settings, store, client, documents, fields)
+
+
 @asynccontextmanager
 async def running_api(settings: Settings, store: ConfigStore, client: Client) -> AsyncIterator[httpx.AsyncClient]:
     """HTTP to an API that serves on a real port."""
-    fields = FieldCipher(open_key_ring(settings.encryption_keys))
-    documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
-    app = create_app(settings, store, client, documents, fields)
+    app = build_app(settings, store, client)
     server = uvicorn.Server(
         uvicorn.Config(app, port=settings.api_port, log_level="warning", timeout_graceful_shutdown=1)
     )

@@ -12,16 +12,15 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from api.app import create_app, serve
+from api.app import serve
 from api.rate_limit import RateLimit
 from api.roles import Role
 from core.config_store.credentials import CredentialKind
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
-from core.documents import DocumentStore
 from core.errors import InvalidConfiguration
 from core.settings import Settings
-from tests.api.conftest import Json, Live, running_api
+from tests.api.conftest import Json, Live, build_app, running_api
 
 OPEN = {"/healthz", "/readyz", "/metrics", "/login", "/login.js", "/api/session"}
 """Asked by who has no login yet, and by machines."""
@@ -216,4 +215,4 @@ def test_a_key_file_without_a_key_is_refused(
     file.write_text(content, encoding="utf-8")
     given = settings.model_copy(update={"admin_key_file": file})
     with pytest.raises(InvalidConfiguration, match="holds no API key"):
-        create_app(given, store, client, DocumentStore(settings.documents))
+        build_app(given, store, client)

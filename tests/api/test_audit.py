@@ -17,16 +17,14 @@ from fastapi.routing import iter_route_contexts
 from temporalio.client import Client
 from typer.testing import CliRunner, Result
 
-from api.app import create_app
 from api.cli import Exit
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
-from core.documents import DocumentStore
 from core.settings import Settings
 from core.temporal_client import job_workflow_id
 from deploy.cli import app as commands
 from deploy.local.postgres_server import PostgresServer
-from tests.api.conftest import Json, Live, status_becomes
+from tests.api.conftest import Json, Live, build_app, status_becomes
 from tests.conftest import connect
 
 READING = {"GET", "HEAD", "OPTIONS"}
@@ -80,7 +78,7 @@ async def test_every_changing_route_leaves_its_events_with_actor_and_address(
     await _commands_to_a_job(story, {**request_body, "source": {**request_body["source"], "database": "nowhere"}})
     await _replay(story, request_body, postgres, databases)
     await _access(story)
-    application = create_app(live.settings, live.store, client, DocumentStore(live.settings.documents))
+    application = build_app(live.settings, live.store, client)
     changing = {
         (method, str(route.path))
         for route in iter_route_contexts(application.routes)
