@@ -1,9 +1,10 @@
-"""The HTTP calls that Vault documents for key-value secrets and AppRole, answered from memory on loopback.
+"""The HTTP calls that Vault documents for key-value secrets, lent credentials and logins, answered from memory on
+loopback.
 
 No Vault server can be had from the package registries that tests may use, so this stands in for one: paths, status
-codes and shapes of answers are those of Vault's API documentation (KV secrets engine 1 and 2, AppRole, token
-revocation, /sys/internal/ui/mounts). It shows that Sterna speaks that API; policies, leases and seals are only what a
-test asks for.
+codes and shapes of answers are those of Vault's API documentation (KV secrets engine 1 and 2, database secrets engine,
+/sys/leases, AppRole, Kubernetes, tokens, /sys/internal/ui/mounts). It shows that Sterna speaks that API; policies and
+seals are only what a test asks for. Leases are real: who does not renew in time finds the credentials gone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -19,6 +23,17 @@ from typing import Any
 ROLE_ID, SECRET_ID = "role-of-the-workers", "secret-of-the-workers"
 FORBIDDEN = (403, {"errors": ["permission denied"]})
 Answer = tuple[int, dict[str, Any]]
+
+
+@dataclass
+class Lease:
+    """Credentials that are lent."""
+
+    credentials: dict[str, Any]
+    token: str
+    last: float
+    """When it ends for good, on the monotonic clock."""
+    timer: threading.Timer = field(default_factory=lambda: threading.Timer(0, print))
 
 
 class VaultServer:
@@ -32,6 +47,17 @@ class VaultServer:
         self.namespace: str | None = None
         """What X-Vault-Namespace must be."""
         self.sealed = False
+        self.lend: Callable[[str], dict[str, Any]] = lambda role: {}
+        """Makes the credentials of a role of a database engine."""
+        self.take_back: Callable[[dict[str, Any]], None] = lambda credentials: None
+        self.lease_seconds = 60.0
+        self.most_seconds = 3600.0
+        """How long a lease may live with all its renewals."""
+        self.leases: dict[str, Lease] = {}
+        """Those that have not ended."""
+        self.ended: list[str] = []
+        """How leases ended, `revoked` or `expired`."""
+        self.service_account = "token-of-the-pod"
         self.calls: Counter[str] = Counter()
         self.borrowed: set[str] = set()
         """Tokens that AppRole gave and nobody revoked."""
@@ -68,20 +94,66 @@ class VaultServer:
         if namespace != self.namespace:
             return FORBIDDEN
         if (method, path) == ("POST", "auth/approle/login"):
-            return self._log_in(body)
+            return self._log_in(path, (body.get("role_id"), body.get("secret_id")) == (ROLE_ID, SECRET_ID))
+        if (method, path) == ("POST", "auth/kubernetes/login"):
+            return self._log_in(path, (body.get("role"), body.get("jwt")) == (ROLE_ID, self.service_account))
         if token != self.root_token and token not in self.borrowed:
             return FORBIDDEN
-        if (method, path) == ("POST", "auth/token/revoke-self"):
-            self.borrowed.discard(token)
-            return 204, {}
+        own: dict[str, Callable[[], Answer]] = {
+            "auth/token/revoke-self": lambda: self._revoke(token),
+            "auth/token/renew-self": lambda: (200, {"auth": {"client_token": token, "lease_duration": 1200}}),
+            "sys/leases/renew": lambda: self._renew(body["lease_id"]),
+            "sys/leases/revoke": lambda: self._end(body["lease_id"], "revoked"),
+        }
+        if path in own:
+            return own[path]()
         if path.startswith("sys/internal/ui/mounts/"):
             return self._mount(path.removeprefix("sys/internal/ui/mounts/").split("/")[0])
-        return self._secret(*path.split("/", 1))
+        mount, place = path.split("/", 1)
+        if self.engines.get(mount) == "database" and place.startswith("creds/"):
+            return self._lend(path, place.removeprefix("creds/"), token)
+        return self._secret(mount, place)
 
-    def _log_in(self, body: dict[str, Any]) -> Answer:
-        if (body.get("role_id"), body.get("secret_id")) != (ROLE_ID, SECRET_ID):
+    def _revoke(self, token: str) -> Answer:
+        self.borrowed.discard(token)
+        for lease_id in [lease_id for lease_id, lease in self.leases.items() if lease.token == token]:
+            self._end(lease_id, "revoked")
+        return 204, {}
+
+    def _lend(self, path: str, role: str, token: str) -> Answer:
+        credentials = self.lend(role)
+        if not credentials:
+            return 404, {"errors": []}
+        lease_id = f"{path}/{self.calls[path]}"
+        self.leases[lease_id] = Lease(credentials, token, time.monotonic() + self.most_seconds)
+        return 200, {"lease_id": lease_id, "data": credentials, **self._granted(lease_id)}
+
+    def _renew(self, lease_id: str) -> Answer:
+        if lease_id not in self.leases:
+            return 400, {"errors": ["lease not found"]}
+        self.leases[lease_id].timer.cancel()
+        return 200, {"lease_id": lease_id, **self._granted(lease_id)}
+
+    def _granted(self, lease_id: str) -> dict[str, Any]:
+        lease = self.leases[lease_id]
+        seconds = max(min(self.lease_seconds, lease.last - time.monotonic()), 0.0)
+        lease.timer = threading.Timer(seconds, self._end, [lease_id, "expired"])
+        lease.timer.daemon = True
+        lease.timer.start()
+        return {"lease_duration": seconds, "renewable": True}
+
+    def _end(self, lease_id: str, how: str) -> Answer:
+        lease = self.leases.pop(lease_id, None)
+        if lease is not None:
+            lease.timer.cancel()
+            self.ended.append(how)
+            self.take_back(lease.credentials)
+        return 204, {}
+
+    def _log_in(self, path: str, good: bool) -> Answer:
+        if not good:
             return 400, {"errors": ["invalid role or secret ID"]}
-        token = f"borrowed-{self.calls['auth/approle/login']}"
+        token = f"borrowed-{self.calls[path]}"
         self.borrowed.add(token)
         return 200, {"auth": {"client_token": token, "lease_duration": 1200, "renewable": True}}
 
@@ -111,6 +183,9 @@ class VaultServer:
                 self._serve()
 
             def do_POST(self) -> None:
+                self._serve()
+
+            def do_PUT(self) -> None:
                 self._serve()
 
             def _serve(self) -> None:

@@ -13,7 +13,7 @@ from importlib import import_module
 from temporalio.worker import Worker
 
 from activities.failures import TypedFailures
-from activities.resources.session_budget import CountsSessions
+from activities.resources.activity_scope import EndsWithActivity
 from connectors.registry import find_type
 from core.errors import InvalidConfiguration
 from core.logs import configure_logging
@@ -47,6 +47,7 @@ async def _serve(stages: Sequence[str], settings: Settings, begun: Telemetry) ->
     health = Health(client, asyncio.get_running_loop(), begun.meters)
     counting = CountsActivities(parts, stages)
     async with AsyncExitStack() as running:
+        running.push_async_callback(asyncio.to_thread, parts.vault.close)
         running.enter_context(serving(health, settings.metrics_host, settings.metrics_port))
         for stage in stages:
             module = import_module(f"worker.stages.{stage}")
@@ -76,7 +77,7 @@ def _worker(parts: Parts, service: Service, counting: CountsActivities) -> Worke
         activities=service.activities,
         workflows=service.workflows,
         max_concurrent_activities=service.slots,
-        interceptors=[counting, TypedFailures(parts.fields), CountsSessions()],
+        interceptors=[counting, TypedFailures(parts.fields), EndsWithActivity()],
         graceful_shutdown_timeout=timedelta(seconds=parts.settings.graceful_shutdown_seconds),
         max_heartbeat_throttle_interval=service.heartbeat_throttle,
         default_heartbeat_throttle_interval=service.heartbeat_throttle,

@@ -11,10 +11,10 @@ from temporalio.client import Client
 
 from activities.resources.connections import Connections
 from activities.resources.routes import Routes
-from activities.resources.secrets import Secrets, read_environment, read_file
+from activities.resources.secrets import Secrets, read_environment, read_file, with_other_stores
 from activities.resources.session_budget import SessionBudget
 from activities.resources.staging import LocalStaging
-from activities.resources.vault import read_vault
+from activities.resources.vault import Vault
 from core.documents import DocumentStore
 from core.encryption.data_keys import DataKeys
 from core.encryption.field_cipher import FieldCipher
@@ -40,6 +40,7 @@ class Parts:
     sessions: SessionBudget
     staging: LocalStaging
     fields: FieldCipher
+    vault: Vault
 
     @classmethod
     def build(cls, client: Client, settings: Settings, meters: Meters) -> Parts:
@@ -48,10 +49,14 @@ class Parts:
         keys = DataKeys(settings.documents, fields)
         documents = DocumentStore(settings.documents, keys)
         staging = LocalStaging(settings.staging, keys if settings.encrypt_staging else None)
-        secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
+        vault = Vault()
+        built_in = {"env": read_environment, "file": read_file, "vault": vault.read}
+        secrets = Secrets(with_other_stores(built_in))
         sessions = SessionBudget(settings.leases, settings.max_connections)
         connections = Connections(secrets, sessions, Reach.of(settings))
-        return cls(client, settings, documents, connections, Routes(documents), meters, sessions, staging, fields)
+        return cls(
+            client, settings, documents, connections, Routes(documents), meters, sessions, staging, fields, vault
+        )
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from connectors.contract import Credentials
-from core.errors import SecretMissing
+from core.errors import InvalidConfiguration, SecretMissing
 
+GROUP = "sterna.secrets"
+FIELDS = ("username", "password", "walletPassword")
 Resolver = Callable[[str], str]
 """Takes what follows the scheme and gives the secret's text; may block. Raises SecretMissing, AccessDenied,
 InvalidConfiguration, Unavailable."""
@@ -52,10 +55,28 @@ def read_environment(name: str) -> str:
     return value
 
 
+def with_other_stores(built_in: Mapping[str, Resolver]) -> dict[str, Resolver]:
+    """And the stores that other packages offer under entry points of the group `sterna.secrets`: the name is the
+    scheme, the object a `Resolver`. Raises InvalidConfiguration where two claim one scheme."""
+    found = dict(built_in)
+    for point in entry_points(group=GROUP):
+        if point.name in found:
+            raise InvalidConfiguration(
+                f"two packages resolve '{point.name}:' secrets", remedy=f"Uninstall one; one is {point.value}"
+            )
+        found[point.name] = point.load()
+    return found
+
+
 def read_file(path: str) -> str:
-    """A secret in a file that is mounted on the worker."""
+    """A secret in a file that is mounted on the worker, or in a folder with a file for each field, as Kubernetes mounts
+    a Secret."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        place = Path(path)
+        if place.is_dir():
+            files = (place / field for field in FIELDS)
+            return json.dumps({file.name: file.read_text(encoding="utf-8").strip() for file in files if file.exists()})
+        return place.read_text(encoding="utf-8")
     except OSError as error:
         raise SecretMissing(
             f"the secret file:{path} cannot be resolved: {error.strerror}",

@@ -8,14 +8,11 @@ import logging
 import random
 import time
 from collections import Counter
-from contextlib import ExitStack
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 from temporalio import activity
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.resources.activity_scope import ActivityScope, current_scope
 from activities.resources.session_slots import HeldSlots, SessionSlots, Slot
 from core.errors import BudgetTaken
 
@@ -29,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionBudget:
-    """Used inside `CountsSessions`, which lets go when the activity has ended; elsewhere it counts nothing.
+    """Used inside `EndsWithActivity`, which lets go when the activity has ended; elsewhere it counts nothing.
 
     Nothing can wait for ever: one slot is never given to a lasting session (a snapshot's keeper), an activity waits
     without end only while it holds nothing, and whoever wants several slots of one database takes those that are free.
@@ -44,7 +41,7 @@ class SessionBudget:
 
     async def admit(self, database: str, most: int | None, *, lasting: bool, patient: bool) -> None:
         """Returns when the running activity may open a session. Raises BudgetTaken where it waited too long."""
-        scope = _scope.get()
+        scope = current_scope()
         if scope is None or database in scope.slots:
             return
         patience = PATIENCE_SECONDS if scope.slots or not patient else float("inf")
@@ -68,7 +65,7 @@ class SessionBudget:
 
     def at_once(self, database: str, most: int | None, wanted: int) -> int:
         """How many sessions the running activity, which was admitted, may have there at once: at most `wanted`."""
-        scope = _scope.get()
+        scope = current_scope()
         if scope is None or database not in scope.slots:
             return wanted
         more = self._of(database).take(0, most or self._most, wanted - len(scope.slots[database]))
@@ -79,7 +76,7 @@ class SessionBudget:
         """Sessions that activities of this process hold now, by database."""
         return dict(self._in_use)
 
-    def _keep(self, scope: _Scope, database: str, slots: list[Slot]) -> None:
+    def _keep(self, scope: ActivityScope, database: str, slots: list[Slot]) -> None:
         scope.slots.setdefault(database, []).extend(slots)
         self._held.add(slots)
         self._in_use[database] += len(slots)
@@ -94,33 +91,3 @@ class SessionBudget:
             name = hashlib.sha256(database.encode()).hexdigest()[:24]
             self._slots[database] = SessionSlots(self._folder / name)
         return self._slots[database]
-
-
-class _Scope:
-    """What one activity holds."""
-
-    def __init__(self) -> None:
-        self.slots: dict[str, list[Slot]] = {}
-        self.end = ExitStack()
-
-
-_scope: ContextVar[_Scope | None] = ContextVar("sessions", default=None)
-
-
-class CountsSessions(Interceptor):
-    """Worker interceptor: an activity's slots are free when it has ended, however it ends."""
-
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        """Wraps every activity of the worker."""
-        return _Counting(next)
-
-
-class _Counting(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        scope = _Scope()
-        token = _scope.set(scope)
-        try:
-            return await super().execute_activity(input)
-        finally:
-            _scope.reset(token)
-            scope.end.close()

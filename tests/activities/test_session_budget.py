@@ -17,7 +17,8 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.resources import session_budget
-from activities.resources.session_budget import CountsSessions, SessionBudget
+from activities.resources.activity_scope import EndsWithActivity
+from activities.resources.session_budget import SessionBudget
 from activities.resources.session_slots import SILENCE_SECONDS, SessionSlots
 from core.errors import BudgetTaken
 
@@ -43,7 +44,7 @@ async def as_activity(work: Callable[[], Awaitable[Any]]) -> Any:
             return await work()
 
     given: Any = None
-    return await ActivityEnvironment().run(CountsSessions().intercept_activity(Body()).execute_activity, given)
+    return await ActivityEnvironment().run(EndsWithActivity().intercept_activity(Body()).execute_activity, given)
 
 
 async def admit(budget: SessionBudget, most: int | None = None, *, lasting: bool = False, patient: bool = True) -> None:

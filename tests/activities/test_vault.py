@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from activities.resources.secrets import Secrets
-from activities.resources.vault import read_vault
+from activities.resources.vault import Vault
 from connectors.contract import Credentials
 from core.errors import AccessDenied, InvalidConfiguration, MigrationError, SecretMissing, Unavailable
 from deploy.local.postgres_server import free_port
@@ -40,7 +40,7 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultServer]:
 
 def resolve(reference: str) -> Credentials:
     """As a worker does."""
-    return Secrets({"vault": read_vault}).resolve(reference)
+    return Secrets({"vault": Vault().read}).resolve(reference)
 
 
 @pytest.mark.parametrize("reference", ["vault:/databases/pg-prod", "vault:databases/pg-prod", "vault:/old/team/pg"])
@@ -127,7 +127,7 @@ def test_a_server_with_a_certificate_is_checked(tmp_path: Path, monkeypatch: pyt
     [
         ("vault:/databases/nothing", SecretMissing, "vault kv put"),
         ("vault:/nowhere/pg", AccessDenied, "first part"),
-        ("vault:/dynamic/creds/reader", InvalidConfiguration, "key-value"),
+        ("vault:/dynamic/creds/reader", SecretMissing, "vault kv put"),
         ("vault:/databases", SecretMissing, "vault:/mount/path"),
         ("vault:/databases/../sys/mounts", SecretMissing, "vault:/mount/path"),
     ],
