@@ -15,6 +15,7 @@ from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueResponse,
     DescribeWorkerRequest,
     ListWorkersRequest,
+    ListWorkersResponse,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -28,7 +29,8 @@ SILENCE = timedelta(seconds=30)
 """Workers tell that they live every few seconds; one that is silent for so long is gone."""
 IDLE_POLL = timedelta(seconds=90)
 """A worker that tells nothing asks for work at least once a minute, unless all its slots are taken."""
-MOST_WORKERS = 500
+WORKERS_A_PAGE, MOST_PAGES = 500, 20
+"""Of the namespace; each process has one for each of its queues."""
 Kind = Literal["activities", "workflows"]
 ACTIVITIES: Kind = "activities"
 WORKFLOWS: Kind = "workflows"
@@ -83,17 +85,25 @@ class QueueReader:
 
     async def _heartbeats(self) -> list[WorkerHeartbeat]:
         """The newest word of each worker."""
-        request = ListWorkersRequest(namespace=self._client.namespace, page_size=MOST_WORKERS)
+        found: list[WorkerHeartbeat] = []
+        request = ListWorkersRequest(namespace=self._client.namespace, page_size=WORKERS_A_PAGE)
         try:
-            listed = await self._client.workflow_service.list_workers(request, timeout=RPC_TIMEOUT)
-            if listed.workers_info:  # newer servers list names only
-                return [info.worker_heartbeat for info in listed.workers_info]
-            keys = [worker.worker_instance_key for worker in listed.workers if self._is_ours(worker.task_queue)]
-            return await asyncio.gather(*(self._heartbeat(key) for key in keys))
+            for _ in range(MOST_PAGES):
+                listed = await self._client.workflow_service.list_workers(request, timeout=RPC_TIMEOUT)
+                found += await self._heartbeats_of(listed)
+                request.next_page_token = listed.next_page_token
+                if not listed.next_page_token:
+                    break
         except RPCError as error:
-            if error.status in NO_HEARTBEATS:
-                return []
-            raise
+            if error.status not in NO_HEARTBEATS:
+                raise
+        return found
+
+    async def _heartbeats_of(self, listed: ListWorkersResponse) -> list[WorkerHeartbeat]:
+        if listed.workers_info:  # newer servers list names only
+            return [info.worker_heartbeat for info in listed.workers_info]
+        keys = [worker.worker_instance_key for worker in listed.workers if self._is_ours(worker.task_queue)]
+        return await asyncio.gather(*(self._heartbeat(key) for key in keys))
 
     async def _heartbeat(self, key: str) -> WorkerHeartbeat:
         request = DescribeWorkerRequest(namespace=self._client.namespace, worker_instance_key=key)

@@ -6,7 +6,14 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
@@ -29,6 +36,8 @@ class Meters:
 
     def __init__(self, process: str) -> None:
         """`process` is what runs here: `api` or `worker`."""
+        # A gauge more for each series, which Prometheus has no use for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._counters = {m.name: self._counter(m) for m in metric_names.ALL if m.kind == "counter"}

@@ -28,8 +28,7 @@ def as_otlp(family: prometheus_client.Metric, began: int, now: int) -> Metric | 
     if family.type == "histogram":
         data: Sum | Gauge | Histogram = Histogram(_histograms(family.samples, began, now), CUMULATIVE)
     elif family.type == "counter":
-        counted = [sample for sample in family.samples if not sample.name.endswith("_created")]
-        data = Sum([_number(sample, began, now) for sample in counted], CUMULATIVE, is_monotonic=True)
+        data = Sum([_number(sample, began, now) for sample in family.samples], CUMULATIVE, is_monotonic=True)
     else:
         data = Gauge([_number(sample, began, now) for sample in family.samples])
     name = f"{family.name}_total" if family.type == "counter" else family.name

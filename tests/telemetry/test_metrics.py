@@ -49,7 +49,7 @@ def test_the_sdks_metrics_are_in_the_same_place(observed: Observed) -> None:
 
 
 def test_the_api_counts_jobs_queues_and_its_answers(observed: Observed) -> None:
-    assert httpx.get(f"{observed.stack.api_url}/api/jobs/nothing", trust_env=False).status_code in (404, 422)
+    assert observed.jobs.http.get("/api/jobs/nothing").status_code in (404, 422)
     found: Samples = {}
 
     def job_is_counted() -> bool:
@@ -66,11 +66,27 @@ def test_the_api_counts_jobs_queues_and_its_answers(observed: Observed) -> None:
     assert value(found, names.REQUESTS, route="/api/jobs/{job_id}/progress", status="200") >= 1
 
 
+def test_a_snapshot_that_is_held_shows_its_age_and_its_session(observed: Observed) -> None:
+    spec = observed.jobs.http.get(f"/api/jobs/{observed.job_id}").json()["spec"]
+    spec["tables"] = [{"sourceTable": "plain", "destinationTable": "slowly", "batchSize": 100}]
+    spec["options"]["maxRowsPerSecond"] = 50
+    job_id = observed.jobs.post(spec)
+
+    def held() -> bool:
+        found = observed.scrape(observed.worker_url())
+        sessions = value(found, names.SESSIONS)
+        return value(found, names.SNAPSHOTS) == 1 and value(found, names.SNAPSHOT_AGE) > 0 and sessions >= 1
+
+    until(held)
+    observed.jobs.command(job_id, "cancel")
+    until(lambda: value(observed.scrape(observed.worker_url()), names.SNAPSHOTS) == 0)
+
+
 def test_every_metric_has_the_labels_that_are_written_down_and_no_other(observed: Observed) -> None:
     declared = {metric.name: set(metric.labels) for metric in names.ALL}
     for url in (observed.worker_url(), observed.stack.api_url):
         for name, samples in observed.scrape(url).items():
-            if not name.startswith("sterna_") or name.endswith("_created"):
+            if not name.startswith("sterna_"):
                 continue
             family = name if name in declared else name.rsplit("_", 1)[0]
             assert family in declared, name
