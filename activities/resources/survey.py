@@ -104,7 +104,7 @@ class Survey:
                 f"no table of the source matches {', '.join(job.tables.include)}",
                 remedy="Patterns are schema.table with * and ?, e.g. public.*",
             )
-        return [TableSpec(source_schema=name.schema_name, source_table=name.name) for name in names]
+        return [job.tables.table(name.schema_name, name.name) for name in names]
 
     async def exports_snapshot(self, job: JobSpec) -> bool:
         """The source can keep one moment readable for many sessions."""
