@@ -13,16 +13,15 @@ def refuse_unknown(accepted: Sequence[str], routes: Sequence[TableRoute]) -> lis
     return [route.model_copy(update={"refusals": [*route.refusals, *_refusals(accepted, route)]}) for route in routes]
 
 
-def nameless(accepted: Sequence[str], routes: Sequence[TableRoute], parked: Sequence[ParkedTable]) -> list[str]:
-    """Names whose table is none of the job's."""
+def nameless(accepted: Sequence[str], routes: Sequence[TableRoute], parked: Sequence[ParkedTable]) -> dict[str, str]:
+    """Names whose table is none of the job's, each with why it is wrong."""
     tables = [str(route.destination_table) for route in routes]
     tables += [table.name.rpartition(" → ")[2] for table in parked]
-    return [label for label in accepted if not any(label.startswith(f"{table}.") for table in tables)]
-
-
-def reason_of(label: str) -> str:
-    """Why a name without a table is wrong."""
-    return f"acceptLossy names {label}, and no table of the job has that column at the destination"
+    return {
+        label: f"acceptLossy names {label}, and no table of the job has that column at the destination"
+        for label in accepted
+        if not any(label.startswith(f"{table}.") for table in tables)
+    }
 
 
 def _refusals(accepted: Sequence[str], route: TableRoute) -> list[str]:

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from temporalio import activity
 
-from activities.accepted_losses import reason_of
 from activities.heartbeat import beating
 from core.limit_words import beyond, change
 from core.models import PlanInput, PlanResult
@@ -65,7 +64,7 @@ class PlanActivities:
                     for route in surveyed.routes
                     for refusal in route.refusals
                 ),
-                *({"table": label, "reason": reason_of(label)} for label in surveyed.nameless),
+                *({"table": label, "reason": reason} for label, reason in surveyed.nameless.items()),
             ],
             "notCarried": [item.model_dump(mode="json", by_alias=True) for item in surveyed.not_carried],
         }

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.accepted_losses import reason_of
 from activities.heartbeat import beating
 from activities.step_size import step_bytes
 from core.errors import InvalidConfiguration
@@ -74,7 +73,7 @@ class PreflightActivities:
             surveyed = await self._survey.look(given.job_id, given.run, job, tables, given.only, watermarks)
             if surveyed.nameless and isinstance(job.tables, list):
                 raise InvalidConfiguration(
-                    "; ".join(map(reason_of, surveyed.nameless)),
+                    "; ".join(surveyed.nameless.values()),
                     remedy="Cancel the job and post it with destination columns as schema.table.column",
                 )
         ready = [route for route in surveyed.routes if not route.refusals]

@@ -42,6 +42,7 @@ from api.routes import (
     rejects,
     schedules,
     session,
+    watermarks,
 )
 from api.schedules import Schedules
 from api.security_headers import SecurityHeaders
@@ -69,6 +70,7 @@ WORK = (
     job_progress.router,
     schedules.router,
     rejects.router,
+    watermarks.router,
     catalog.router,
     queues.router,
 )

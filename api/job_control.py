@@ -59,6 +59,10 @@ class JobControl:
         await self._starter.ensure_started(job_id)
         return await self._store.get_job(job_id)
 
+    async def refuse_beside_replay(self, job_id: str) -> None:
+        """What would take away the documents that a replay works on."""
+        await self._starter.refuse_beside_replay(job_id)
+
     async def pause(self, job_id: str, request: PauseRequest, actor: Actor) -> StoredJob:
         """Asks the workflow to pause; the status follows when nothing is in flight."""
 

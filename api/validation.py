@@ -28,7 +28,7 @@ def check_spec(spec: JobSpec, rules: InputRules) -> None:
     errors += _wrong_options("destination", spec.destination)
     if isinstance(spec.tables, list):
         errors += _wrong_tables(spec.tables)
-        errors += wrong_passes(spec.tables, spec.options.load_mode)
+    errors += wrong_passes(spec.tables, spec.options.load_mode)
     if errors:
         raise invalid_fields(errors)
 

@@ -167,6 +167,16 @@ class TableSelection(Request):
 
     include: list[str] = Field(min_length=1, max_length=MOST_PATTERNS)
     exclude: list[str] = Field(default_factory=list, max_length=MOST_PATTERNS)
+    load_mode: LoadMode | None = None
+    """Of each of them; default: the job's option `loadMode`."""
+    incremental: IncrementalSpec | None = None
+    """Of each of them; a table without the column parks."""
+
+    def table(self, schema: str, name: str) -> TableSpec:
+        """A table that matches."""
+        return TableSpec(
+            source_schema=schema, source_table=name, load_mode=self.load_mode, incremental=self.incremental
+        )
 
 
 class JobOptions(Request):

@@ -31,6 +31,7 @@ class Reject(Model):
     table: str
     """The destination table."""
     batch: int
+    """-1 where nobody knows which one wrote a row that was moved out."""
     row: int
     """Its position in the batch as it was extracted, from 0; -1 where a constraint built in finish moved it out."""
     stage: RejectStage

@@ -309,5 +309,9 @@ class Capabilities(Model):
     """Longest name, in UTF-8 bytes."""
     watermarks: bool = False
     """Reads the rows past a watermark (`Selection.watermark`), so that tables may be incremental."""
+    moves_violations: bool = False
+    """Takes rows out of a table that keep a key or check from being built (`MovesViolations`)."""
+    moves_orphans: bool = False
+    """And those that keep a foreign key from it."""
     heals: bool = False
     """Compares rows by an integer key and loads them anew (`ComparesKeys`, `ReplacesRows`)."""

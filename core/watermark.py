@@ -62,6 +62,7 @@ class StoredWatermark(Model):
     number: int
     """How many passes are proved."""
     value: str | None
+    recorded_at: datetime | None = None
 
 
 def order(text: str, kind: str) -> Any:

@@ -30,10 +30,10 @@ class ForeignKeySteps:
         built = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(DdlActivities.build_foreign_keys, given, **options)
         )
-        for table_id, reason in built.parked.items():
-            self._report.park(table_id, reason)
         for table_id, proof in built.corrected.items():
             await self._prove(table_id, proof, outage_limit)
+        for table_id, reason in built.parked.items():
+            self._report.park(table_id, reason)
         return built
 
     async def _prove(self, table_id: str, proof: ValidateInput, outage_limit: int) -> None:

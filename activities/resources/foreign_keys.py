@@ -8,7 +8,7 @@ from activities.reference_order import referred_first
 from activities.resources.connections import Connections
 from activities.resources.routes import Routes
 from activities.resources.violations import Violations
-from connectors.base import CreatesTables, MovesViolations, capability
+from connectors.base import CreatesTables, capability
 from core.documents import DocumentStore, proof_document
 from core.errors import DataRejected, NotFound, Parks
 from core.models import PreparedTables, RoutesInput
@@ -99,7 +99,7 @@ class ForeignKeys:
         if given.max_rejects == 0:
             return False
         connector = await self._connections.connector(routes[0].destination, "foreign keys")
-        return isinstance(connector, MovesViolations)
+        return connector.capabilities.moves_orphans
 
     def _proof(self, route: TableRoute) -> ValidateInput | None:
         try:

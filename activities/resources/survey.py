@@ -78,8 +78,8 @@ class Surveyed:
     routes: list[TableRoute] = field(default_factory=list)
     parked: list[ParkedTable] = field(default_factory=list)
     not_carried: list[NotCarried] = field(default_factory=list)
-    nameless: list[str] = field(default_factory=list)
-    """What `acceptLossy` names of no table of the job."""
+    nameless: dict[str, str] = field(default_factory=dict)
+    """What `acceptLossy` names of no table of the job, with the reason why that is wrong."""
 
 
 class Survey:
@@ -104,7 +104,7 @@ class Survey:
                 f"no table of the source matches {', '.join(job.tables.include)}",
                 remedy="Patterns are schema.table with * and ?, e.g. public.*",
             )
-        return [TableSpec(source_schema=name.schema_name, source_table=name.name) for name in names]
+        return [job.tables.table(name.schema_name, name.name) for name in names]
 
     async def exports_snapshot(self, job: JobSpec) -> bool:
         """The source can keep one moment readable for many sessions."""
@@ -152,7 +152,7 @@ class Survey:
             else:
                 surveyed.routes.append(outcome)
         accepted = job.options.accept_lossy
-        surveyed.nameless = [] if only is not None else nameless(accepted, surveyed.routes, surveyed.parked)
+        surveyed.nameless = {} if only is not None else nameless(accepted, surveyed.routes, surveyed.parked)
         surveyed.routes = refuse_unknown(accepted, surveyed.routes)
         surveyed.parked = [table for table in surveyed.parked if only is None or table.table_id in only]
         if isinstance(source, ListsObjects):

@@ -33,9 +33,9 @@ class Violations:
         number. Raises DataRejected where they are more than `maxRejects` leaves room for."""
         assert given.load is not None
         connector = await self._connections.connector(route.destination, f"rejects {route.destination_table}")
-        if not isinstance(connector, MovesViolations):
+        if not connector.capabilities.moves_violations:
             return 0
-        violations: MovesViolations = connector
+        violations = capability(connector, MovesViolations)
         writer = capability(connector, WritesRows)
         load = self._routes.load_ref(route, given.load)
         moved = 0

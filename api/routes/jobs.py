@@ -73,6 +73,7 @@ async def update_draft(job_id: str, spec: JobSpec, parts: GivenParts, actor: Giv
 async def delete_job(job_id: str, parts: GivenParts, actor: GivenActor) -> None:
     """Deletes a draft or a finished job with its schedule and documents, certificates included; 409 while it runs."""
     job = await parts.store.get_job(job_id)
+    await parts.control.refuse_beside_replay(job.job_id)
     await parts.store.delete_job(job.job_id, actor=actor)
     parts.documents.delete(job_folder(job.job_id))
     await parts.schedules.forget(job.job_id)

@@ -29,6 +29,7 @@ from connectors.conformance.options import Offers
 from connectors.conformance.proof import Proves
 from connectors.conformance.reading import KEYS, Reads
 from connectors.conformance.upserts import Upserts
+from connectors.conformance.violations import MovesOut
 from connectors.conformance.watermarks import MARKS, Passes
 from connectors.conformance.writing import Writes
 
@@ -36,7 +37,7 @@ WIDE = 1000
 """Characters of a column that is not put into tables with many others: databases limit the length of rows."""
 
 
-class ConformanceSuite(Fails, Shapes, Heals, Proves, LoadsOnce, Upserts, Writes, Passes, Reads, Offers):
+class ConformanceSuite(Fails, Shapes, Heals, Proves, LoadsOnce, Upserts, MovesOut, Writes, Passes, Reads, Offers):
     """Every behaviour, for one connector."""
 
     harness_type: ClassVar[type[Harness]]

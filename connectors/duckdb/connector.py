@@ -82,3 +82,7 @@ class Duckdb(SqlConnector):
         """See ListsObjects."""
         async with self.open_reading_session("reading the catalog") as session:
             return await catalog.list_not_carried(session, schemas)
+
+    def row_identity(self, table: TableSchema) -> str | None:
+        """See SqlConnector."""
+        return None if table.column("rowid") else "rowid"

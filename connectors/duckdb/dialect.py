@@ -33,6 +33,7 @@ class DuckdbDialect(SqlDialect):
         watermarks=True,
         writes=True,
         isolates_rejects=True,
+        moves_violations=True,
         creates_tables=True,
         single_process_writer=True,
         ignores_case="all",

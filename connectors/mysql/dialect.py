@@ -47,6 +47,7 @@ class MysqlDialect(SqlDialect):
         watermarks=True,
         writes=True,
         isolates_rejects=True,
+        moves_violations=True,
         creates_tables=True,
         native_formats=[CSV_INTERCHANGE],
         key_during_load=True,

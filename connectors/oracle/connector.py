@@ -118,3 +118,7 @@ class Oracle(SqlConnector, ExportsSnapshot):
                 remedy="Name a destination in AL32UTF8",
             )
         await super().prepare_ledger()
+
+    def row_identity(self, table: TableSchema) -> str | None:
+        """See SqlConnector."""
+        return None if table.column("ROWID") else "ROWID"

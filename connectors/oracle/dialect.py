@@ -23,6 +23,7 @@ class OracleDialect(SqlDialect):
         watermarks=True,
         writes=True,
         isolates_rejects=True,
+        moves_violations=True,
         creates_tables=True,
         exports_snapshot=True,
         load_modes=["append", "replace"],

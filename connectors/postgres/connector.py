@@ -101,6 +101,8 @@ class Postgres(
         watermarks=True,
         writes=True,
         isolates_rejects=True,
+        moves_violations=True,
+        moves_orphans=True,
         creates_tables=True,
         upserts=True,
         exports_snapshot=True,

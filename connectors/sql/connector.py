@@ -12,6 +12,7 @@ from connectors.base import (
     CreatesTables,
     IsolatesRejects,
     ListsObjects,
+    MovesViolations,
     ProvesRows,
     ReadsRows,
     ReplacesRows,
@@ -20,6 +21,7 @@ from connectors.base import (
 )
 from connectors.contract import (
     DigestMethod,
+    KeepMoved,
     KeepRefused,
     LedgerEntry,
     LedgerRow,
@@ -41,6 +43,7 @@ from connectors.sql.ledger import SqlLedger
 from connectors.sql.proof import SqlProof
 from connectors.sql.reader import SqlReader
 from connectors.sql.session import SqlSession
+from connectors.sql.violations import SqlViolations
 from connectors.sql.writer import SqlWriter
 from core.ranges import RangePlan, WholeTable
 from core.schema import (
@@ -59,7 +62,15 @@ if TYPE_CHECKING:
 
 
 class SqlConnector(
-    Connector, ReadsRows, CreatesTables, WritesRows, ReplacesRows, IsolatesRejects, ProvesRows, ListsObjects
+    Connector,
+    ReadsRows,
+    CreatesTables,
+    WritesRows,
+    ReplacesRows,
+    IsolatesRejects,
+    MovesViolations,
+    ProvesRows,
+    ListsObjects,
 ):
     """A subclass gives what is abstract here and sets `capabilities` to its dialect's; the contract of
     connectors/base.py is answered from that.
@@ -239,6 +250,31 @@ class SqlConnector(
         async with self.open_session("loading") as session:
             isolation = SqlIsolation(session, self.writer(session))
             return await isolation.load(target, entry, batch, keep, most=most)
+
+    def row_identity(self, table: TableSchema) -> str | None:
+        """SQL of what tells every row of the table from the others while a transaction lasts, and grows with the rows
+        as they are written; None where there is nothing."""
+        key = self.range_key(table)
+        return self.dialect.reference(key) if key is not None else None
+
+    async def move_out(
+        self,
+        statement: Statement,
+        target: LoadTarget,
+        load: LoadRef,
+        proof: DigestMethod,
+        keep: KeepMoved,
+        *,
+        most: int,
+    ) -> int:
+        """See MovesViolations."""
+        table = (await self.describe_tables([target.table])).get(target.table)
+        identity = self.row_identity(table) if table is not None and table.kind == "table" else None
+        if identity is None or target.upsert_keys:
+            return 0
+        async with self.open_session("moving rows out") as session:
+            violations = SqlViolations(self.dialect, session, self.ledger(), identity)
+            return await violations.move_out(statement, target, load, proof, keep, most=most)
 
     async def ledger_rows(self, load: LoadRef) -> list[LedgerRow]:
         """See WritesRows."""

@@ -21,6 +21,7 @@ class SqliteDialect(SqlDialect):
         watermarks=True,
         writes=True,
         isolates_rejects=True,
+        moves_violations=True,
         creates_tables=True,
         loosely_typed=True,
         single_process_writer=True,

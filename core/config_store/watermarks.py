@@ -34,4 +34,6 @@ class Watermarks(Transactions):
 
 
 def _read(row: Watermark) -> StoredWatermark:
-    return StoredWatermark(table_id=row.table_id, run=row.run, number=row.number, value=row.value)
+    return StoredWatermark(
+        table_id=row.table_id, run=row.run, number=row.number, value=row.value, recorded_at=row.recorded_at
+    )

@@ -218,6 +218,30 @@ def test_a_pass_with_rejects_leaves_the_watermark_until_the_rows_are_in(database
         assert_equal(source, destination, "public.changing")
 
 
+def test_tables_by_pattern_are_read_from_their_last_watermarks_on(databases: Databases, jobs: Jobs) -> None:
+    databases.prepare(
+        "CREATE TABLE one (id int PRIMARY KEY, v text); INSERT INTO one SELECT n, 'a' FROM generate_series(1, 9) AS n;"
+        "CREATE TABLE two (id int PRIMARY KEY); INSERT INTO two SELECT generate_series(1, 5)"
+    )
+    selection = {"include": ["public.*"], "incremental": {"column": "id", "overlap": 2}}
+    refused = jobs.http.post("/api/jobs", json=databases.spec(selection))
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "tables.incremental.overlap")
+    job_id = jobs.run(databases.spec({**selection, "loadMode": "upsert"}))["jobId"]
+    reached = jobs.http.get(f"/api/jobs/{job_id}/watermarks").raise_for_status().json()
+    assert sorted((one["table"], one["column"], one["watermark"], one["passes"], one["run"]) for one in reached) == [
+        ("public.one", "id", "9", 1, 1),
+        ("public.two", "id", "5", 1, 1),
+    ]
+    with databases.connect_source() as source, databases.connect_destination() as destination:
+        source.execute("INSERT INTO one VALUES (10, 'b'); UPDATE one SET v = 'c' WHERE id = 9")
+        run_again(jobs, job_id)
+        assert {name: table["rows"]["extracted"] for name, table in evidence(jobs, job_id).items()} == {
+            "public.one": 3,
+            "public.two": 2,
+        }
+        assert assert_equal(source, destination, "public.one") == 10
+
+
 def test_a_column_that_cannot_be_a_watermark_parks_its_table(databases: Databases, jobs: Jobs) -> None:
     databases.prepare(SOURCE)
     wrong = [

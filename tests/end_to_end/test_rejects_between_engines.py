@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 
 import pytest
@@ -57,6 +58,37 @@ def test_rows_that_a_transformation_refuses_are_kept_as_they_came(engine: OpenPl
     assert (reject["stage"], reject["row"], reject["values"]["name"]) == ("transform", NO_NUMBER - 1, rows[49][1])
     assert replayed(jobs, job_id) == {"loaded": 0, "rejected": 1, "proved": True}
     assert arrival.rows() == [row for row in rows if row[0] != NO_NUMBER]
+
+
+@pytest.mark.parametrize("destination", ["MYSQL", "DUCKDB"], ids=str.lower)
+def test_rows_in_the_way_of_a_unique_index_are_moved_out_and_come_back_when_it_is_gone(
+    destination: str, engine: OpenPlace, jobs: Jobs
+) -> None:
+    rows = make_rows(100)
+    origin, arrival = engine("POSTGRES")(), engine(destination)()
+    origin.fill(rows)
+    with origin.session() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"CREATE UNIQUE INDEX one_note ON {origin.table} (taken)")
+        connection.commit()
+    step = {"type": "EXPRESSION", "column": "taken", "expression": "CASE WHEN id % 50 = 0 THEN NULL ELSE taken END"}
+    fixed = {"type": "EXPRESSION", "column": "taken", "expression": f"coalesce(taken, TIMESTAMP '{rows[6][3]}')"}
+    job_id = jobs.post(job(origin, arrival, {"transformations": [step, fixed]}, maxRejects=2))
+    ended = jobs.wait(job_id)
+    assert ended["status"] == "COMPLETED", ended["tables"][0]["message"]
+    assert (ended["rows"], ended["rejected"], ended["tables"][0]["proved"]) == (98, 2, True)
+    rejects = jobs.http.get(f"/api/jobs/{job_id}/rejects").json()["rejects"]
+    assert [(reject["key"]["id"], reject["stage"], reject["batch"]) for reject in rejects] == [
+        ("50", "finish", -1),
+        ("100", "finish", -1),
+    ]
+    ddl = " ".join(jobs.certificate(job_id)["tables"][0]["ddl"])
+    built = re.search(r"UNIQUE INDEX [`\"](?P<name>\w+)", ddl)
+    assert built is not None, ddl
+    with arrival.session() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(f"DROP INDEX {built['name']}" + (f" ON {arrival.table}" if destination == "MYSQL" else ""))
+        connection.commit()
+    assert replayed(jobs, job_id) == {"loaded": 2, "rejected": 0, "proved": True}
+    assert [row[0] for row in arrival.rows()] == [row[0] for row in rows]
 
 
 @pytest.mark.parametrize("destination", ["POSTGRES", "MYSQL", "SQLITE"], ids=str.lower)

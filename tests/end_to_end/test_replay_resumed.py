@@ -70,6 +70,7 @@ async def test_a_replay_that_loses_its_worker_and_is_terminated_twice_is_finishe
         for command in ("start", "retry"):
             refused = jobs.http.post(f"/api/jobs/{job_id}/{command}")
             assert refused.status_code == 409, refused.text
+        assert jobs.http.delete(f"/api/jobs/{job_id}").status_code == 409
         stack.kill("worker-validate")
         blocker.rollback()
     until(lambda: waiting(jobs, job_id) == 0)
