@@ -8,13 +8,14 @@ from typing import Literal
 
 from pydantic import Field
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from core.base_model import Model
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, StoredJob, StoredTable
+from core.dispatch import job_priority
 from core.documents import DocumentStore, progress_document
 from core.errors import Conflict, NotFound
 from core.job_start import RPC_TIMEOUT
@@ -86,10 +87,10 @@ class JobRejects:
             raise Conflict("there is no reject to replay", remedy="GET …/rejects lists them")
         ids = [table.table_id for table in chosen] if request.tables else []
         async with self._store.recorded(job.job_id, "replay", actor=actor, after=request.model_dump()):
-            await self._start(ReplayRun(job_id=job.job_id, run=run, tables=ids))
+            await self._start(ReplayRun(job_id=job.job_id, run=run, tables=ids), job_priority(job.spec))
         return ReplayView(status="RUNNING")
 
-    async def _start(self, run: ReplayRun) -> None:
+    async def _start(self, run: ReplayRun, priority: Priority) -> None:
         try:
             await self._client.start_workflow(
                 "ReplayRejects",
@@ -99,6 +100,7 @@ class JobRejects:
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 static_summary="load the rejects again",
+                priority=priority,
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError as error:

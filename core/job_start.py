@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionDescription
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from core import search_attributes
 from core.config_store.runs import StartClaim
 from core.config_store.store import ConfigStore
+from core.dispatch import job_priority
 from core.errors import Conflict, Unavailable
 from core.job_spec import JobStatus
 from core.models import JobRun
@@ -91,7 +91,7 @@ class JobStarter:
             memo={MEMO_TOKEN: run.start_token},
             search_attributes=search_attributes.for_job(job.job_id, JobStatus.ACTIVE, endpoints(job.spec)),
             static_summary=job.name[:LONGEST_SUMMARY],
-            priority=Priority(priority_key=math.ceil(job.priority / 2)),
+            priority=job_priority(job.spec),
             rpc_timeout=RPC_TIMEOUT,
         )
         return str(handle.first_execution_run_id or handle.result_run_id)

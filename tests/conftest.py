@@ -19,6 +19,7 @@ from core import search_attributes
 from core.config_store.credentials import new_secret
 from deploy.local.mariadb_server import MariadbServer
 from deploy.local.postgres_server import PostgresServer
+from deploy.local.temporal_server import DYNAMIC_CONFIG
 from tests import firebird_server
 from tests.firebird_server import FirebirdServer
 from tests.oracle_server.server import OracleLogin, OracleServer, real_oracle
@@ -145,5 +146,6 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
         data_converter=pydantic_data_converter,
         search_attributes=list(search_attributes.ALL),
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        dev_server_extra_args=[word for setting in DYNAMIC_CONFIG for word in ("--dynamic-config-value", setting)],
     ) as environment:
         yield environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy
+from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 HEARTBEAT = timedelta(seconds=15)
@@ -25,15 +25,15 @@ def queue(stage: str) -> str:
     return f"{prefix}-{stage}"
 
 
-def work(stage: str, outage_seconds: int, priority: int, summary: str) -> ActivityConfig:
-    """Moves rows or runs long statements: beats, can be stopped, and outlives an outage of `outage_seconds`."""
+def work(stage: str, outage_seconds: int, summary: str) -> ActivityConfig:
+    """Moves rows or runs long statements: beats, can be stopped, and outlives an outage of `outage_seconds`. Its
+    priority and fairness key are those of the workflow, as for all activities."""
     return ActivityConfig(
         task_queue=queue(stage),
         start_to_close_timeout=LONGEST,
         heartbeat_timeout=HEARTBEAT,
         retry_policy=_retries(_attempts(outage_seconds)),
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        priority=Priority(priority_key=priority),
         summary=summary,
     )
 

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.ddl import DdlActivities
     from activities.preflight import PreflightActivities
     from activities.status import StatusActivities
+    from core.dispatch import priority_key
     from core.job_spec import JobStatus
     from core.models import (
         CertificateInput,
@@ -342,7 +343,7 @@ class MigrationJob:
             entry=entry,
             options=self._known_plan.options,
             snapshot=current,
-            workflow_priority=-(-entry.priority // 2),
+            workflow_priority=priority_key(self._known_plan.priority, entry.priority),
             limits=limits,
         )
 
@@ -397,7 +398,7 @@ class MigrationJob:
         )
 
     def _load_work(self, summary: str) -> workflow.ActivityConfig:
-        return work("load", self._known_plan.options.outage_limit, 3, summary)
+        return work("load", self._known_plan.options.outage_limit, summary)
 
     @property
     def _known_plan(self) -> JobPlan:

@@ -14,8 +14,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows import incremental_pass, outcomes
     from workflows.activity_options import control, work
 
-PRIORITY = 3
-
 
 @workflow.defn
 class ReplayRejects:
@@ -43,7 +41,7 @@ class ReplayRejects:
         replayed = await self._load(plan, table)
         now = {"extracted": replayed.loaded, "rejected": replayed.rejected, "heals": False}
         proof = table.proof.model_copy(update=now)
-        options = work("validate", plan.outage_limit, PRIORITY, f"validate {table.name}")
+        options = work("validate", plan.outage_limit, f"validate {table.name}")
         proved = await workflow.execute_activity_method(ValidateActivities.validate_table, proof, **options)
         result = TableResult(
             table_id=table.table_id,
@@ -65,5 +63,5 @@ class ReplayRejects:
             digests=table.proof.mode == "checksum",
             first=table.proof.batches_end,
         )
-        options = work("load", plan.outage_limit, PRIORITY, f"load the rejects of {table.name}")
+        options = work("load", plan.outage_limit, f"load the rejects of {table.name}")
         return await workflow.execute_activity_method(ReplayActivities.replay_table, given, **options)

@@ -26,17 +26,22 @@ class StageGate:
         self._started = 0
 
     async def run(self, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
-        """The result of an activity that `start` starts, again where a pause stopped it. Raises ActivityError."""
+        """The result of an activity that `start` starts, again where a pause stopped it. Raises ActivityError, and
+        CancelledError where the caller was cancelled while the activity ended."""
         while True:
             await workflow.wait_condition(lambda: not self.closed)
             self._started += 1
             number, handle = self._started, start()
             self._running[number] = handle
             try:
-                return await handle
+                result = await handle
             except ActivityError as error:
                 if number not in self._stopped or not outcomes.cancelled(error) or _is_cancelled():
                     raise
+            else:
+                if _is_cancelled():  # an activity that ends well in spite of it hides the cancellation from who waits
+                    raise asyncio.CancelledError
+                return result
             finally:
                 self._running.pop(number, None)
                 self._stopped.discard(number)

@@ -213,7 +213,7 @@ class TableSteps:
         return self._state.load.load
 
     def _work(self, stage: str, summary: str) -> workflow.ActivityConfig:
-        return work(stage, self._state.options.outage_limit, self._state.workflow_priority, summary)
+        return work(stage, self._state.options.outage_limit, summary)
 
     async def _perform(self, stage: str, start: Callable[[], workflow.ActivityHandle[Result]]) -> Result:
         """An activity of a stage, past the gate; where its time went is added up."""

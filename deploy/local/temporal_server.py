@@ -27,6 +27,17 @@ QUEUE_READS_PER_SECOND = 1000
 """How often the server may look into its own queues. By default 20 times (`history.transferProcessorMaxPollRPS`): after
 a burst, each step of a workflow waits for the next 50 ms. docs/operating.md says the same of a cluster."""
 
+DYNAMIC_CONFIG = (
+    f"history.transferProcessorMaxPollRPS={QUEUE_READS_PER_SECOND}",
+    f"history.timerProcessorMaxPollRPS={QUEUE_READS_PER_SECOND}",
+    "matching.useNewMatcher=true",
+    "matching.enableFairness=true",
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+)
+"""What else than its defaults the server is told. Fairness is off by default, and holds within a partition of a queue
+only, of which there are 4 by default."""
+
 
 class TemporalServer:
     """One server on loopback. Its ports and its database stay the same however often it is killed and started."""
@@ -104,8 +115,7 @@ class TemporalServer:
                     *("--port", str(self.port), "--ui-port", str(self.ui_port)),
                     *("--db-filename", str(self.folder / "temporal.db")),
                     *attributes,
-                    *_often("transferProcessor"),
-                    *_often("timerProcessor"),
+                    *(word for setting in DYNAMIC_CONFIG for word in ("--dynamic-config-value", setting)),
                     *self._options,
                 ],
                 stdin=subprocess.DEVNULL,
@@ -115,10 +125,6 @@ class TemporalServer:
                 start_new_session=True,
                 preexec_fn=end_with_parent,
             )
-
-
-def _often(processor: str) -> tuple[str, str]:
-    return "--dynamic-config-value", f"history.{processor}MaxPollRPS={QUEUE_READS_PER_SECOND}"
 
 
 def temporal_program() -> Path:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from core.encryption.field_cipher import FieldCipher
 from core.encryption.key_ring import add_key, open_key_ring
 from core.job_start import JobStarter
 from core.settings import Settings
+from core.temporal_client import STAGES
 from deploy.local.postgres_server import PostgresServer, end_with_parent, free_port
 from tests.conftest import API_KEY, NewDatabase, connect
 
@@ -143,12 +144,11 @@ async def live(
 
 
 @contextmanager
-def worker_process(settings: Settings, client: Client, log: Path) -> Iterator[None]:
-    """The product's worker as its own process, stopped at the end of the block."""
-    program = (
-        "from core.settings import Settings; from worker.main import run;"
-        "run(['control', 'extract', 'transform', 'load', 'validate'], Settings())"
-    )
+def worker_process(
+    settings: Settings, client: Client, log: Path, stages: Sequence[str] = STAGES, **more: str
+) -> Iterator[None]:
+    """The product's worker as its own process, with more environment variables, stopped at the end of the block."""
+    program = f"from core.settings import Settings; from worker.main import run; run({list(stages)}, Settings())"
     environment = {
         **os.environ,
         "TEMPORAL_ADDRESS": client.service_client.config.target_host,
@@ -157,6 +157,7 @@ def worker_process(settings: Settings, client: Client, log: Path) -> Iterator[No
         "STERNA_STAGING": str(settings.staging),
         "STERNA_ENCRYPTION_KEYS": str(settings.encryption_keys),
         "STERNA_TASK_QUEUE_PREFIX": settings.task_queue_prefix,
+        **more,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(

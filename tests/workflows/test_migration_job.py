@@ -153,6 +153,26 @@ async def test_a_snapshot_that_cannot_be_had_again_is_told_to_operators_and_retr
     assert tokens == ["1", "2"]
 
 
+async def test_a_table_parks_although_an_extract_ends_in_spite_of_its_cancellation(stand_ins: StandIns) -> None:
+    door = stand_ins.hooks["extract_batches"] = Door()
+
+    async def refuse(given: Any) -> None:
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        raise refusal("AccessDenied")
+
+    stand_ins.hooks["begin_load"] = refuse
+    async with stand_ins.serving():
+        job = await stand_ins.start_job()
+        await asyncio.wait_for(door.reached.wait(), SECONDS)
+        table = stand_ins.client.get_workflow_handle(f"{job.id}/t1")
+        async for event in table.fetch_history_events(wait_new_event=True):
+            if event.HasField("activity_task_cancel_requested_event_attributes"):
+                break
+        door.opened.set()
+        await _until_table(job, 0, "PARKED")
+        await job.cancel()
+
+
 async def test_a_retry_of_a_table_whose_snapshot_expired_takes_a_new_one(stand_ins: StandIns) -> None:
     async def expired(given: Any) -> None:
         if given.snapshot.epoch == 1:
