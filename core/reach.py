@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,8 +39,12 @@ NEVER = tuple(
     )
 )
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-SYSTEM_FOLDERS = tuple(Path(name) for name in ("/proc", "/sys", "/dev"))
+SYSTEM_FOLDERS = tuple(
+    Path(name) for name in ("/proc", "/sys", "/dev", "/run/secrets/kubernetes.io", "/var/run/secrets/kubernetes.io")
+)
 OWN_VARIABLES = ("STERNA_", "TEMPORAL_", "VAULT_", "AWS_", "AZURE_", "GOOGLE_", "OTEL_")
+NAMES_A_SECRET_FILE = re.compile(r"(TOKEN|SECRET_ID|KEY|KEYS|CONFIG)(_FILE|_PATH)?$")
+"""Variables of Temporal, Vault and the like; files with authorities to trust may be a job's as well."""
 REMEMBERED_SECONDS = 30.0
 ASK = "Name another one, or let an administrator change"
 
@@ -51,15 +56,22 @@ class Reach:
     hosts: Sequence[str] = ()
     """Names, suffixes (`.example.com`), addresses and networks (`10.0.0.0/8`)."""
     folders: Sequence[Path] = ()
-    closed_folders: Sequence[Path] = ()
+    closed: Sequence[Path] = ()
+    """Folders, and single files, whose contents no job may name."""
+    closed_variables: Sequence[str] = ()
     _found: dict[str, tuple[float, list[Address]]] = field(default_factory=dict)
     """Addresses by name, for a while: each batch asks."""
 
     @classmethod
     def of(cls, settings: Settings) -> Reach:
-        """As the settings say; Sterna's own folders are closed."""
+        """As the settings say; Sterna's own folders are closed, and files with its own keys and tokens."""
         own = (settings.documents, settings.staging, settings.leases, *settings.closed_folders)
-        return cls(tuple(settings.allowed_hosts), tuple(settings.allowed_folders), own)
+        keys = [settings.admin_key_file, settings.api_tls_key, _after("file:", settings.encryption_keys)]
+        files = [Path(file) for file in (*keys, *_secret_files(os.environ)) if file]
+        if settings.secrets is not None and settings.secrets.is_dir():
+            files += [file for file in settings.secrets.iterdir() if file.name.upper().startswith(OWN_VARIABLES)]
+        variable = [place] if (place := _after("env:", settings.encryption_keys)) else []
+        return cls(tuple(settings.allowed_hosts), tuple(settings.allowed_folders), (*own, *files), tuple(variable))
 
     def check_host(self, host: str) -> None:
         """By its spelling alone. Raises InvalidConfiguration."""
@@ -86,10 +98,10 @@ class Reach:
     def check_file(self, path: str) -> None:
         """A file or folder on the workers. Raises InvalidConfiguration."""
         real = Path(os.path.realpath(path))
-        for closed in (*SYSTEM_FOLDERS, *self.closed_folders):
+        for closed in (*SYSTEM_FOLDERS, *self.closed):
             if real.is_relative_to(os.path.realpath(closed)):
                 raise InvalidConfiguration(
-                    "lies in a folder that jobs must not use",
+                    "lies in a folder that jobs must not use, or is a file with Sterna's own keys",
                     remedy="Use a folder that is neither Sterna's nor the system's",
                 )
         if self.folders and not any(real.is_relative_to(os.path.realpath(folder)) for folder in self.folders):
@@ -100,14 +112,15 @@ class Reach:
 
     def check_secret(self, reference: str | None) -> None:
         """A secretsRef must not lead to what the service itself lives by. Raises InvalidConfiguration."""
-        scheme, _, place = (reference or "").partition(":")
-        if scheme == "env" and place.upper().startswith(OWN_VARIABLES):
+        scheme, _, rest = (reference or "").partition(":")
+        place = rest.partition("#")[0]
+        if scheme == "env" and (place.upper().startswith(OWN_VARIABLES) or place in self.closed_variables):
             raise InvalidConfiguration(
                 f"names one of the service's own variables ({', '.join(OWN_VARIABLES)}…)",
                 remedy="Give the database's secret a variable of its own on the workers",
             )
         if scheme == "file":
-            Reach(closed_folders=self.closed_folders).check_file(place.partition("#")[0])
+            Reach(closed=self.closed).check_file(place)
 
     def _named(self, host: str) -> bool:
         name = host.rstrip(".").lower()
@@ -142,6 +155,20 @@ class Reach:
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         self._found[host] = time.monotonic(), addresses
         return addresses
+
+
+def _secret_files(environment: Mapping[str, str]) -> list[str]:
+    return [
+        text.removeprefix("file:")
+        for name, text in environment.items()
+        if name.startswith(OWN_VARIABLES)
+        and NAMES_A_SECRET_FILE.search(name)
+        and text.removeprefix("file:").startswith("/")
+    ]
+
+
+def _after(scheme: str, reference: str | None) -> str:
+    return reference.removeprefix(scheme) if reference and reference.startswith(scheme) else ""
 
 
 def _literal(host: str) -> Address | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -19,24 +19,16 @@ SECRET = re.compile(
 )
 """In the query, or within one of its values, as ODBC's connection strings are."""
 
-PARAMETERS = frozenset(
-    (
-        *(
-            "application_name",
-            "autocommit",
-            "charset",
-            "client_encoding",
-            "connect_timeout",
-            "driver",
-            "encoding",
-            "encrypt",
-        ),
-        *("language", "lc_ctype", "login_timeout", "role", "schema", "service_name", "ssl", "ssl_mode"),
-        *("sslmode", "timeout", "timezone", "trustservercertificate", "tz", "warehouse"),
-    )
+_KNOWN = (
+    "application_name autocommit charset client_encoding connect_timeout driver encoding encrypt language lc_ctype "
+    "login_timeout role schema service_name ssl ssl_check_hostname ssl_mode ssl_verify_cert ssl_verify_identity "
+    "sslmode timeout timezone trustservercertificate tz warehouse"
 )
+PARAMETERS = frozenset(_KNOWN.split())
 """Of the URL's query. Drivers read others that name hosts, sockets, files with options or passwords, plugins, libraries
 and statements to begin with; what they will read tomorrow is not known, so everything else is refused."""
+FILES = frozenset(("sslrootcert", "sslcert", "sslkey", "ssl_ca", "ssl_cert", "ssl_key"))
+"""Further ones, whose values are files: they are judged as such."""
 
 
 class SqlalchemyOptions(ConnectorOptions):
@@ -63,14 +55,7 @@ class SqlalchemyOptions(ConnectorOptions):
             raise ValueError("the port in url is no number") from None
         if parts.password is not None or SECRET.search(unquote_plus(unquote_plus(rest))):
             raise ValueError("url must not hold a password: name a secret with secretsRef")
-        unknown = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if name.lower() not in PARAMETERS]
-        if unknown or ";" in parts.query:
-            raise ValueError(
-                f"url has parameters that may lead drivers to other hosts, files or plugins: {', '.join(unknown)}. "
-                f"Leave them out; known ones are {', '.join(sorted(PARAMETERS))}"
-            )
-        if any("/" in value or "\\" in value for _, value in parse_qsl(parts.query)):
-            raise ValueError("a parameter of url holds a path. Leave it out")
+        _check_parameters(text)
         return text
 
     @property
@@ -91,8 +76,40 @@ class SqlalchemyOptions(ConnectorOptions):
         return {"url": host} if host else {}
 
     def files(self) -> dict[str, str]:
-        """A database without a host is a file on the worker."""
+        """A database without a host is a file on the worker; then those of TLS."""
         url = self.parsed
-        if url.host or not url.database or url.database == ":memory:":
-            return {}
-        return {"url": url.database.removeprefix("file:")}
+        found = {f"url?{name}": value for name, value in _parameters(url) if name.lower() in FILES}
+        if not url.host and url.database and url.database != ":memory:":
+            found["url"] = url.database.removeprefix("file:")
+        return found
+
+
+def _check_parameters(text: str) -> None:
+    """As SQLAlchemy reads them, for whom `#` ends nothing. Raises ValueError."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("url is no SQLAlchemy URL: dialect+driver://user@host:port/database") from None
+    if url.password is not None:
+        raise ValueError("url must not hold a password: name a secret with secretsRef")
+    names = {name for name, _ in _parameters(url)}
+    unknown = sorted(name for name in names if name.lower() not in PARAMETERS | FILES)
+    if unknown:
+        raise ValueError(
+            f"url has parameters that may lead drivers to other hosts, files or plugins: {', '.join(unknown)}. "
+            f"Leave them out; known ones are {', '.join(sorted(PARAMETERS | FILES))}"
+        )
+    for name, value in _parameters(url):
+        if name.lower() not in FILES and ("/" in value or "\\" in value):
+            raise ValueError(f"the parameter {name} of url holds a path. Leave it out")
+
+
+def _parameters(url: URL) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for name, values in url.query.items()
+        for value in ((values,) if isinstance(values, str) else values)
+    ]

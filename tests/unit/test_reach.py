@@ -12,6 +12,7 @@ import pytest
 from core.errors import InvalidConfiguration
 from core.host_patterns import check_patterns
 from core.reach import Reach
+from core.settings import Settings
 
 ALWAYS_REFUSED = [
     "169.254.169.254",
@@ -83,7 +84,7 @@ def test_files_are_judged_where_links_lead(tmp_path: Path) -> None:
     for folder in (own, admitted, other):
         folder.mkdir()
     (admitted / "link").symlink_to(own)
-    reach = Reach(folders=[admitted, own], closed_folders=[own])
+    reach = Reach(folders=[admitted, own], closed=[own])
     reach.check_file(str(admitted / "shop.db"))
     ways = (own / "x", admitted / "link" / "x", admitted / ".." / "own" / "x", other / "x", Path("/proc/self/mem"))
     for path in ways:
@@ -104,3 +105,26 @@ def test_a_wrong_pattern_is_named() -> None:
     check_patterns([".example.com", "*.example.com", "10.0.0.0/8", "fd00::/8", "db"])
     with pytest.raises(ValueError, match=r"10\.0\.0\.0/33"):
         check_patterns(["10.0.0.0/33"])
+
+
+def test_files_with_the_services_own_keys_are_no_secrets_of_databases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("keys", "admin.key", "tls.key", "vault.token", "sterna_config_store", "pg")
+    for name in names:
+        (tmp_path / name).write_text("canary", encoding="utf-8")
+    monkeypatch.setenv("VAULT_TOKEN_FILE", str(tmp_path / "vault.token"))
+    reach = Reach.of(
+        Settings(
+            encryption_keys=f"file:{tmp_path}/keys",
+            admin_key_file=tmp_path / "admin.key",
+            api_tls_key=str(tmp_path / "tls.key"),
+            secrets=tmp_path,
+        )
+    )
+    for name in names[:-1]:
+        with pytest.raises(InvalidConfiguration, match="own keys"):
+            reach.check_secret(f"file:{tmp_path}/{name}#password")
+    reach.check_secret(f"file:{tmp_path}/pg")
+    with pytest.raises(InvalidConfiguration, match="own variables"):
+        Reach.of(Settings(encryption_keys="env:CIPHERS")).check_secret("env:CIPHERS")

@@ -82,8 +82,9 @@ class PostgresHarness(PlainReading):
         names = ", ".join(self.identifier(column.name) for column in columns).replace("%", "%%")
         marks = ", ".join(f"%s::text::{column.type}" for column in columns)
         values = [[_input(text, column) for text, column in zip(row, columns, strict=True)] for row in rows]
+        table = self.qualified(name).replace("%", "%%")
         with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {self.qualified(name)} ({names}) VALUES ({marks})".encode(), values)
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})".encode(), values)
 
     def fetched(self, name: str, column: PlainColumn) -> str:
         """As text: psycopg has no objects for infinity, BC and 24:00:00."""
