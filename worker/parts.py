@@ -40,6 +40,7 @@ class Parts:
     sessions: SessionBudget
     staging: LocalStaging
     fields: FieldCipher
+    secrets: Secrets
 
     @classmethod
     def build(cls, client: Client, settings: Settings, meters: Meters) -> Parts:
@@ -48,10 +49,17 @@ class Parts:
         keys = DataKeys(settings.documents, fields)
         documents = DocumentStore(settings.documents, keys)
         staging = LocalStaging(settings.staging, keys if settings.encrypt_staging else None)
-        secrets = Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
+        secrets = known_secrets()
         sessions = SessionBudget(settings.leases, settings.max_connections)
         connections = Connections(secrets, sessions, Reach.of(settings))
-        return cls(client, settings, documents, connections, Routes(documents), meters, sessions, staging, fields)
+        return cls(
+            client, settings, documents, connections, Routes(documents), meters, sessions, staging, fields, secrets
+        )
+
+
+def known_secrets() -> Secrets:
+    """Every scheme of secret references that a worker resolves."""
+    return Secrets({"env": read_environment, "file": read_file, "vault": read_vault})
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
     from workflows.maintenance import Maintenance
+    from workflows.notices import Notices
     from workflows.operator_wait import OperatorWait
     from workflows.snapshot_lease import SnapshotLease
     from workflows.stage_gate import StageGate
@@ -76,6 +77,7 @@ class MigrationJob:
         """Foreign keys that stood at the destination and have not been built again."""
         self._closing = False
         self._status = StatusRecord(run)
+        self._notices = Notices(run, self._report)
 
     @workflow.run
     async def run(self, run: JobRun) -> JobProgress:
@@ -143,12 +145,9 @@ class MigrationJob:
         for result in results:
             self._bring_back(result)
         self._operator.retry()
+        self._notices.forget()
         self._heard("retry", request)
         return [self._report.name(result.table_id) for result in results]
-
-    @retry_tables.validator
-    def _refuse_retry_at_the_end(self, request: RetryCommand) -> None:
-        self._refuse_at_the_end()
 
     @workflow.update
     def set_limits(self, request: LimitsCommand) -> None:
@@ -157,11 +156,9 @@ class MigrationJob:
         workflow.set_current_details(self._report.describe())
         self._heard("limit", request)
 
+    @retry_tables.validator
     @set_limits.validator
-    def _refuse_limits_at_the_end(self, request: LimitsCommand) -> None:
-        self._refuse_at_the_end()
-
-    def _refuse_at_the_end(self) -> None:
+    def _refuse_at_the_end(self, request: Command) -> None:
         if self._closing:
             raise ApplicationError("it is writing its last words; look again in a moment", type="JobEnds")
 
@@ -326,6 +323,7 @@ class MigrationJob:
         self._show("")
         await self._status.close(self._report, status)
         self._report.status = status
+        await self._notices.end(status)
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     def _table_run(self, entry: TableEntry) -> TableRun:
@@ -357,6 +355,7 @@ class MigrationJob:
         if result.status == TableStatus.COMPLETED:
             self._loaded.add(result.table_id)
         self._report.end(result.model_copy(update={"state": None}))
+        self._notices.look()
         if result.state is None or not result.state.needs_source:
             self._end_reading(result.table_id)
         workflow.set_current_details(self._report.describe())
@@ -415,4 +414,5 @@ class MigrationJob:
 
     async def _record(self) -> None:
         workflow.set_current_details(self._report.describe())
+        self._notices.look()
         await self._status.write(self._report)
