@@ -118,6 +118,12 @@ class RoutesInput(Model):
     max_rejects: int = 0
     """Of each table: rows that refer to none may become rejects."""
 
+    @classmethod
+    def of(cls, run: JobRun, entries: list[TableEntry], options: JobOptions) -> RoutesInput:
+        """These tables of the run, two statements at once."""
+        routes = [entry.route for entry in entries]
+        return cls(job_id=run.job_id, run=run.run, routes=routes, parallel=2, max_rejects=options.max_rejects)
+
 
 class PreparedTables(Model):
     """Which tables could not be created (or given their foreign keys), by table id, with the reason."""

@@ -149,6 +149,10 @@ class MigrationJob:
         self._heard("retry", request)
         return [self._report.name(result.table_id) for result in results]
 
+    @retry_tables.validator
+    def _refuse_retry_at_the_end(self, request: RetryCommand) -> None:
+        self._refuse_at_the_end()
+
     @workflow.update
     def set_limits(self, request: LimitsCommand) -> None:
         """Changes what the request names; running tables hear it at once, those that start later begin with it."""
@@ -156,9 +160,11 @@ class MigrationJob:
         workflow.set_current_details(self._report.describe())
         self._heard("limit", request)
 
-    @retry_tables.validator
     @set_limits.validator
-    def _refuse_at_the_end(self, request: Command) -> None:
+    def _refuse_limits_at_the_end(self, request: LimitsCommand) -> None:
+        self._refuse_at_the_end()
+
+    def _refuse_at_the_end(self) -> None:
         if self._closing:
             raise ApplicationError("it is writing its last words; look again in a moment", type="JobEnds")
 
@@ -387,13 +393,7 @@ class MigrationJob:
         return [table_id for table_id in self._report.ids(TableStatus.PARKED) if table_id not in self._loaded]
 
     def _routes(self, entries: list[TableEntry]) -> RoutesInput:
-        return RoutesInput(
-            job_id=self._run.job_id,
-            run=self._run.run,
-            routes=[entry.route for entry in entries],
-            parallel=2,
-            max_rejects=self._known_plan.options.max_rejects,
-        )
+        return RoutesInput.of(self._run, entries, self._known_plan.options)
 
     def _load_work(self, summary: str) -> workflow.ActivityConfig:
         return work("load", self._known_plan.options.outage_limit, 3, summary)
