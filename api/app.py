@@ -37,6 +37,7 @@ from api.routes import (
     jobs,
     keys,
     metrics,
+    notices,
     plan,
     queues,
     rejects,
@@ -56,6 +57,7 @@ from core.encryption.key_ring import open_key_ring
 from core.job_start import JobStarter
 from core.logs import configure_logging
 from core.meters import Meters
+from core.notice_channels import NoticeChannels
 from core.settings import Settings
 from core.telemetry import Telemetry, telemetry
 from core.temporal_client import connect
@@ -71,6 +73,7 @@ WORK = (
     schedules.router,
     rejects.router,
     watermarks.router,
+    notices.router,
     catalog.router,
     queues.router,
 )
@@ -133,9 +136,11 @@ def create_app(
 
 
 async def serve(settings: Settings) -> None:
-    """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away."""
+    """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away,
+    InvalidConfiguration where the channels of notices are wrong."""
     refuse_open_doors(settings)
     configure_logging(settings)
+    NoticeChannels(settings.notice_channels).read()
     fields = FieldCipher(open_key_ring(settings.encryption_keys))
     documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
     with telemetry("api") as begun:

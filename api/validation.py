@@ -22,7 +22,6 @@ MOST_ROWS_PER_BATCH = 2**31 - 1
 def check_spec(spec: JobSpec, rules: InputRules) -> None:
     """Raises a Problem with every wrong field, with status 422."""
     errors = [*rules.wrong_fields(spec)]
-    errors += _not_yet_available(spec)
     errors += _needless_heals(spec)
     errors += _wrong_options("source", spec.source)
     errors += _wrong_options("destination", spec.destination)
@@ -39,16 +38,6 @@ def check_timezone(name: str) -> None:
     if known and name not in known:
         message = "is no time zone of the IANA database"
         raise invalid_fields([FieldError(field="timezone", message=message, remedy="Write e.g. Europe/Berlin")])
-
-
-def _not_yet_available(spec: JobSpec) -> Iterator[FieldError]:
-    """Better refused than silently without effect."""
-    asked = {
-        "options.notify": bool(spec.options.notify),
-    }
-    for field, given in asked.items():
-        if given:
-            yield FieldError(field=field, message="is not available yet", remedy="Leave it out")
 
 
 def _needless_heals(spec: JobSpec) -> Iterator[FieldError]:

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from core.base_model import Request
 from core.duration import duration_seconds
 from core.maintenance_window import parse_windows
+from core.notify_spec import NotifySpec
 
 PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
@@ -204,8 +205,8 @@ class JobOptions(Request):
     maintenance_window: str | list[str] | None = Field(default=None, examples=["22:00-05:00 Europe/Berlin"])
     """Rows move only then: `[days] HH:MM-HH:MM zone`, or several of them; days as in `Mon-Fri` or `Sat,Sun` are those
     on which it begins. Outside of it the job stands as after `pause --release`. Default: at any time."""
-    notify: list[dict[str, Any]] = Field(default_factory=list)
-    """Not available yet."""
+    notify: list[NotifySpec] = Field(default_factory=list, max_length=20)
+    """Channels, of those that the service's operator configured, that are told how the job goes."""
     max_rows_per_second: int | None = Field(default=None, ge=1)
     """Rows read in a second, by all tables and workers of the job together; default: as fast as it goes."""
     max_bytes_per_second: int | None = Field(default=None, ge=1)

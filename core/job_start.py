@@ -83,7 +83,7 @@ class JobStarter:
         job, run = claim.job, claim.run
         handle = await self._client.start_workflow(
             "MigrationJob",
-            JobRun(job_id=job.job_id, run=run.run, only=run.only_tables),
+            JobRun(job_id=job.job_id, run=run.run, only=run.only_tables, name=job.name, notify=job.spec.options.notify),
             id=job_workflow_id(job.job_id),
             task_queue=self._queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

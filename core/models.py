@@ -13,6 +13,7 @@ from core.encryption.sealed import Sealed
 from core.healing import Healing
 from core.job_spec import JobOptions, JobSpec, JobStatus
 from core.limits import LimitsRequest, TableLimits
+from core.notify_spec import NotifySpec
 from core.progress import JobProgress, Snapshot, TableStatus
 from core.read_pressure import ReadPressure
 from core.route import Endpoint
@@ -28,6 +29,9 @@ class JobRun(Model):
     run: int
     only: list[str] | None = None
     """Table ids to do (an operator's retry of a finished job); None: all."""
+    name: str = ""
+    """The job's, for people."""
+    notify: list[NotifySpec] = Field(default_factory=list)
 
 
 class PreflightInput(Model):
@@ -113,6 +117,12 @@ class RoutesInput(Model):
     """DDL statements at once."""
     max_rejects: int = 0
     """Of each table: rows that refer to none may become rejects."""
+
+    @classmethod
+    def of(cls, run: JobRun, entries: list[TableEntry], options: JobOptions) -> RoutesInput:
+        """These tables of the run, two statements at once."""
+        routes = [entry.route for entry in entries]
+        return cls(job_id=run.job_id, run=run.run, routes=routes, parallel=2, max_rejects=options.max_rejects)
 
 
 class PreparedTables(Model):

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
             raise ValueError("write postgresql+asyncpg://user:password@host:port/database")
         return value
 
+    # Whom notices go to.
+    notice_channels: Path | None = None
+    """TOML file with the channels that notices are sent to (docs/notices.md), read by the API and control workers."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Address under which people reach the API, for the links in notices."""
+
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, value: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ from api import audit_commands, cli_schedules, key_commands, queue_commands, rej
 from api.cli import Exit, add_commands, fail
 from core.errors import MigrationError
 from core.settings_check import load_settings
-from deploy import encryption_key_commands
+from deploy import encryption_key_commands, notice_commands
 
 DEFAULT_API_PORT = 8080
 DEFAULT_TEMPORAL_PORT = 7233
@@ -175,6 +175,7 @@ reject_commands.add_commands(app)
 queue_commands.add_commands(app)
 audit_commands.add_commands(app)
 encryption_key_commands.add_commands(app)
+notice_commands.add_commands(app)
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ class Parts:
     staging: LocalStaging
     fields: FieldCipher
     vault: Vault
+    secrets: Secrets
 
     @classmethod
     def build(cls, client: Client, settings: Settings, meters: Meters) -> Parts:
@@ -50,13 +51,16 @@ class Parts:
         documents = DocumentStore(settings.documents, keys)
         staging = LocalStaging(settings.staging, keys if settings.encrypt_staging else None)
         vault = Vault()
-        built_in = {"env": read_environment, "file": read_file, "vault": vault.read}
-        secrets = Secrets(with_other_stores(built_in))
+        secrets = known_secrets(vault)
         sessions = SessionBudget(settings.leases, settings.max_connections)
         connections = Connections(secrets, sessions, Reach.of(settings))
-        return cls(
-            client, settings, documents, connections, Routes(documents), meters, sessions, staging, fields, vault
-        )
+        routes = Routes(documents)
+        return cls(client, settings, documents, connections, routes, meters, sessions, staging, fields, vault, secrets)
+
+
+def known_secrets(vault: Vault) -> Secrets:
+    """Every scheme of secret references that a worker resolves. The caller closes `vault`."""
+    return Secrets(with_other_stores({"env": read_environment, "file": read_file, "vault": vault.read}))
 
 
 @dataclass(frozen=True)

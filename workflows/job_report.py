@@ -35,11 +35,13 @@ class JobReport:
         self.waiting_until: datetime | None = None
         self.window = ""
         """In words, while the maintenance window is closed."""
+        self.undelivered: str | None = None
+        """The newest notice that no attempt could deliver, and why."""
 
     @property
     def attention(self) -> str | None:
-        """What an operator should do: mend what holds up the job, or its parked tables."""
-        return self.waiting_for or self._parked_in_words()
+        """What an operator should do: mend what holds up the job, or its parked tables, or a channel of notices."""
+        return "; ".join(filter(None, (self.waiting_for or self._parked_in_words(), self.undelivered))) or None
 
     def plan(self, plan: JobPlan) -> None:
         """Takes in the tables that preflight planned or parked."""
@@ -134,6 +136,10 @@ class JobReport:
         """The table for people."""
         return self._tables[table_id].name
 
+    def message(self, table_id: str) -> str:
+        """What the table's operator should know."""
+        return self._tables[table_id].message
+
     def ids(self, status: TableStatus) -> list[str]:
         """Tables of one status."""
         return [table.table_id for table in self._tables.values() if table.status == status]
@@ -147,6 +153,16 @@ class JobReport:
     def all_completed(self) -> bool:
         """Every table arrived."""
         return bool(self._tables) and all(table.status == TableStatus.COMPLETED for table in self._tables.values())
+
+    @property
+    def all_proved(self) -> bool:
+        """Every table's proof holds."""
+        return all(table.proved for table in self._tables.values())
+
+    @property
+    def rejected(self) -> int:
+        """Rows that the tables that have ended did not get in."""
+        return sum(table.rejected for table in self._tables.values())
 
     def results(self) -> list[TableResult]:
         """Results of all tables; one that has none is named too."""
@@ -171,7 +187,7 @@ class JobReport:
             certificate=self.certificate,
             limits=self.limits,
             waiting_until=self.waiting_until,
-            rejected=sum(table.rejected for table in tables),
+            rejected=self.rejected,
         )
 
     def failures(self) -> str:

@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
     from workflows.maintenance import Maintenance
+    from workflows.notices import Notices
     from workflows.operator_wait import OperatorWait
     from workflows.snapshot_lease import SnapshotLease
     from workflows.stage_gate import StageGate
@@ -77,6 +78,7 @@ class MigrationJob:
         """Foreign keys that stood at the destination and have not been built again."""
         self._closing = False
         self._status = StatusRecord(run)
+        self._notices = Notices(run, self._report)
 
     @workflow.run
     async def run(self, run: JobRun) -> JobProgress:
@@ -144,6 +146,7 @@ class MigrationJob:
         for result in results:
             self._bring_back(result)
         self._operator.retry()
+        self._notices.forget()
         self._heard("retry", request)
         return [self._report.name(result.table_id) for result in results]
 
@@ -327,6 +330,7 @@ class MigrationJob:
         self._show("")
         await self._status.close(self._report, status)
         self._report.status = status
+        await self._notices.end(status)
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     def _table_run(self, entry: TableEntry) -> TableRun:
@@ -358,6 +362,7 @@ class MigrationJob:
         if result.status == TableStatus.COMPLETED:
             self._loaded.add(result.table_id)
         self._report.end(result.model_copy(update={"state": None}))
+        self._notices.look()
         if result.state is None or not result.state.needs_source:
             self._end_reading(result.table_id)
         workflow.set_current_details(self._report.describe())
@@ -389,13 +394,7 @@ class MigrationJob:
         return [table_id for table_id in self._report.ids(TableStatus.PARKED) if table_id not in self._loaded]
 
     def _routes(self, entries: list[TableEntry]) -> RoutesInput:
-        return RoutesInput(
-            job_id=self._run.job_id,
-            run=self._run.run,
-            routes=[entry.route for entry in entries],
-            parallel=2,
-            max_rejects=self._known_plan.options.max_rejects,
-        )
+        return RoutesInput.of(self._run, entries, self._known_plan.options)
 
     def _load_work(self, summary: str) -> workflow.ActivityConfig:
         return work("load", self._known_plan.options.outage_limit, summary)
@@ -416,4 +415,5 @@ class MigrationJob:
 
     async def _record(self) -> None:
         workflow.set_current_details(self._report.describe())
+        self._notices.look()
         await self._status.write(self._report)

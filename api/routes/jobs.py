@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response, status
 
 from api.dependencies import GivenActor, GivenParts
 from api.input_rules import InputRules
+from api.notice_validation import check_channels
 from api.schemas import JobSubmission, JobView, job_view
 from api.validation import check_spec
 from core.config_store.stored import JobFilter, JobPage
@@ -35,6 +36,7 @@ async def create_job(
     """Saves a job and starts it; `"draft": true` saves only. 201 for a new job, 200 for one that the key had made."""
     spec = submission.spec()
     check_spec(spec, InputRules.of(parts.settings))
+    check_channels(spec, parts.settings)
     created = await parts.control.submit(spec, draft=submission.draft, key=key, actor=actor)
     response.headers["Location"] = f"/api/jobs/{created.job.job_id}"
     if not created.new:
@@ -66,6 +68,7 @@ async def get_job(job_id: str, parts: GivenParts) -> JobView:
 async def update_draft(job_id: str, spec: JobSpec, parts: GivenParts, actor: GivenActor) -> JobView:
     """Replaces the specification of a draft; 409 for any other job."""
     check_spec(spec, InputRules.of(parts.settings))
+    check_channels(spec, parts.settings)
     return job_view(await parts.store.update_draft(job_id, spec, actor=actor))
 
 

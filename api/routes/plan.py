@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from api.dependencies import GivenActor, GivenParts, Parts
 from api.input_rules import InputRules
+from api.notice_validation import check_channels
 from api.schemas import JobSubmission
 from api.validation import check_spec
 from core.config_store.jobs import shown
@@ -39,6 +40,7 @@ async def plan_job(
     """Tables, estimated rows and bytes, batches, types, DDL to be executed, and what is not carried."""
     spec = submission.spec()
     check_spec(spec, InputRules.of(parts.settings))
+    check_channels(spec, parts.settings)
     await parts.store.record_event(None, "plan", actor=actor, after={"scan": scan, **shown(spec)})
     workflow_id = f"plan/{uuid4()}"
     visible, withheld = withhold(spec, parts.fields, workflow_id)

@@ -8,13 +8,14 @@ from core.config_store.audit_trail import AuditTrail
 from core.config_store.credentials import Credentials
 from core.config_store.job_counts import JobCounts
 from core.config_store.jobs import Jobs
+from core.config_store.notices import Notices
 from core.config_store.runs import Runs
 from core.config_store.scheduled_starts import ScheduledStarts
 from core.config_store.upgrade import upgrade
 from core.config_store.watermarks import Watermarks
 
 
-class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts, JobCounts, AuditTrail, Credentials):
+class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts, JobCounts, AuditTrail, Credentials, Notices):
     """Jobs and runs in PostgreSQL. Each method is one transaction; every method may raise Unavailable."""
 
     async def upgrade(self) -> None:

@@ -235,3 +235,25 @@ class Credential(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(Moment)
     """To a minute."""
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class NoticeDelivery(Base):
+    """One notice on one channel. Outlives the job."""
+
+    __tablename__ = "notice_delivery"
+    __table_args__ = (
+        CheckConstraint("status IN ('SENDING', 'DELIVERED', 'FAILED')", name="notice_delivery_status"),
+        Index("notice_delivery_by_job", "job_id", "created_at"),
+    )
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(64), primary_key=True)
+    job_id: Mapped[str] = mapped_column(Id)
+    run: Mapped[int] = mapped_column(Integer)
+    event: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(Text)
+    """Of the last attempt, in words for the operator."""
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

@@ -45,7 +45,7 @@ FULL = {
         {"sourceTable": "a"},
         {"sourceTable": "b"},
     ],
-    "options": {"consistency": "batch", "parallelTables": 2, "notify": [{"type": "SLACK", "channel": "#ops"}]},
+    "options": {"consistency": "batch", "parallelTables": 2, "notify": [{"channel": "ops", "on": ["failed"]}]},
 }
 
 

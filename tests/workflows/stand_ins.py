@@ -30,6 +30,7 @@ from core.models import (
     StatusUpdate,
     TableEntry,
 )
+from core.notices import Delivery, Undelivered
 from core.progress import JobProgress, Snapshot
 from core.route import Endpoint
 from core.schema import Digest
@@ -47,6 +48,7 @@ from core.stage_models import (
     ValidateInput,
     ValidationResult,
 )
+from workflows.deliver_notice import DeliverNotice
 from workflows.migration_job import MigrationJob
 from workflows.table_migration import TableMigration
 
@@ -85,6 +87,8 @@ class StandIns:
     hooks: dict[str, Hook] = field(default_factory=dict)
     failing_proofs: int = 0
     """So many proofs find a difference."""
+    rejected_per_load: int = 0
+    """So many rows of each load are refused."""
     comparable: bool = True
     calls: list[tuple[str, Any]] = field(default_factory=list)
     prefix: str = field(default_factory=lambda: f"test-{uuid4().hex[:8]}")
@@ -164,6 +168,7 @@ class StandIns:
             digest=sum((batch.digest for batch in given.batches), Digest()),
             bytes=1,
             changed={"c": {"characters": len(given.batches)}},
+            rejected=self.rejected_per_load,
         )
 
     @activity.defn
@@ -212,6 +217,15 @@ class StandIns:
     async def record_outcome(self, given: RunOutcome) -> None:
         await self._called(given)
 
+    @activity.defn
+    async def deliver_notice(self, given: Delivery) -> bool:
+        await self._called(given)
+        return True
+
+    @activity.defn
+    async def record_undelivered(self, given: Undelivered) -> None:
+        await self._called(given)
+
     @asynccontextmanager
     async def serving(self, *real: Callable[..., Any]) -> AsyncIterator[StandIns]:
         """Workers for every queue of this test's own prefix; `real` activities answer on the control queue."""
@@ -222,7 +236,7 @@ class StandIns:
                     self.client,
                     task_queue=f"{self.prefix}-{queue}",
                     activities=activities,
-                    workflows=[MigrationJob, TableMigration] if queue == "control" else [],
+                    workflows=[MigrationJob, TableMigration, DeliverNotice] if queue == "control" else [],
                     max_heartbeat_throttle_interval=timedelta(seconds=0.2),
                     default_heartbeat_throttle_interval=timedelta(seconds=0.2),
                 )
@@ -231,6 +245,7 @@ class StandIns:
 
     def _by_queue(self) -> dict[str, list[Callable[..., Any]]]:
         status = [self.record_status, self.record_outcome, self.write_certificate]
+        status += [self.deliver_notice, self.record_undelivered]
         load = [self.begin_load, self.load_batches, self.prepare_tables, self.finish_table, self.build_foreign_keys]
         return {
             "control": [self.check_connections, self.survey_tables, *status],
@@ -240,11 +255,11 @@ class StandIns:
             "validate": [self.validate_table, self.compare_table],
         }
 
-    async def start_job(self) -> WorkflowHandle[MigrationJob, JobProgress]:
+    async def start_job(self, **run: Any) -> WorkflowHandle[MigrationJob, JobProgress]:
         """One run of a job with these tables."""
         return await self.client.start_workflow(
             MigrationJob.run,
-            JobRun(job_id=self.prefix, run=1),
+            JobRun(job_id=self.prefix, run=1, name="A job", **run),
             id=f"migration/{self.prefix}",
             task_queue=f"{self.prefix}-control",
         )
