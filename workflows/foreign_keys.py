@@ -14,8 +14,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.job_report import JobReport
     from workflows.operator_wait import OperatorWait
 
-PRIORITY = 3
-
 
 class ForeignKeySteps:
     """Both wait for the gate, and for an operator where they fail."""
@@ -26,7 +24,7 @@ class ForeignKeySteps:
 
     async def build(self, given: RoutesInput, outage_limit: int) -> PreparedTables:
         """Parks tables whose keys do not hold. Tables whose proof fails are FAILED afterwards."""
-        options = work("load", outage_limit, PRIORITY, f"foreign keys of {len(given.routes)} tables")
+        options = work("load", outage_limit, f"foreign keys of {len(given.routes)} tables")
         built = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(DdlActivities.build_foreign_keys, given, **options)
         )
@@ -38,7 +36,7 @@ class ForeignKeySteps:
 
     async def _prove(self, table_id: str, proof: ValidateInput, outage_limit: int) -> None:
         """Rows were moved out of the table: it is proved without them."""
-        options = work("validate", outage_limit, PRIORITY, f"validate {self._report.name(table_id)}")
+        options = work("validate", outage_limit, f"validate {self._report.name(table_id)}")
         proved = await self._operator.until_it_works(
             lambda: workflow.start_activity_method(ValidateActivities.validate_table, proof, **options)
         )
