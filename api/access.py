@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from api.auth import BURST_SECONDS, Authenticator, is_loopback
+from api.oidc import OidcTokens
 from api.rate_limit import RateLimit
+from api.roles import Role
 from core.config_store.credentials import PREFIX
 from core.config_store.store import ConfigStore
 from core.errors import InvalidConfiguration
@@ -28,8 +30,16 @@ def build_authenticator(settings: Settings, store: ConfigStore) -> Authenticator
         store,
         required=settings.authentication == "required",
         admin_key=_admin_key(settings),
+        tokens=_tokens(settings),
         limit=RateLimit(rate, rate * BURST_SECONDS),
     )
+
+
+def _tokens(settings: Settings) -> OidcTokens | None:
+    if settings.oidc_issuer is None or settings.oidc_audience is None:
+        return None
+    roles = {value: Role(role) for value, role in settings.oidc_roles.items()}
+    return OidcTokens(settings.oidc_issuer, settings.oidc_audience, role_claim=settings.oidc_role_claim, roles=roles)
 
 
 def _admin_key(settings: Settings) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -70,6 +71,16 @@ class Settings(BaseSettings):
     """File with one API key of an administrator, for the first start; others are made by `sterna api-keys create`."""
     session_hours: float = Field(default=8.0, gt=0)
     """How long a browser's session lasts."""
+    oidc_issuer: str | None = None
+    """URL of the OpenID Connect provider whose bearer tokens are taken, as its discovery document writes it."""
+    oidc_audience: str | None = None
+    """What tokens must be meant for; goes with the issuer."""
+    oidc_role_claim: str = "roles"
+    """Claim of tokens that gives roles: a list or words, or a path to one such as `realm_access.roles`."""
+    oidc_roles: dict[str, Literal["viewer", "operator", "admin"]] = Field(
+        default={"sterna-viewer": "viewer", "sterna-operator": "operator", "sterna-admin": "admin"}
+    )
+    """Which role each value of the claim gives, as a JSON object."""
     requests_per_second: float = Field(default=100.0, gt=0)
     """What one principal may ask of one API process, over ten seconds; failed logins have a limit of their own."""
 
@@ -129,6 +140,15 @@ class Settings(BaseSettings):
     def _are_hosts(cls, value: list[str]) -> list[str]:
         check_patterns(value)
         return value
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Settings:
+        if (self.oidc_issuer is None) is not (self.oidc_audience is None):
+            raise ValueError("STERNA_OIDC_ISSUER and STERNA_OIDC_AUDIENCE go together")
+        host = urlsplit(self.oidc_issuer or "").hostname or ""
+        if self.oidc_issuer and not self.oidc_issuer.startswith("https://") and host not in ("127.0.0.1", "localhost"):
+            raise ValueError("STERNA_OIDC_ISSUER must begin with https://")
+        return self
 
     @model_validator(mode="after")
     def _folders_are_apart(self) -> Settings:
