@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from temporalio.client import Client
 
 from api.access import build_authenticator, refuse_open_doors
@@ -64,6 +65,14 @@ from core.temporal_client import connect
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 30.0
+NO_SPANS_OF_ITS_OWN: TelemetryConfig = {
+    "tracing": False,
+    "operation_spans": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own telemetry tells query strings and exception texts; RequestTelemetry does not."""
 PROBLEM: dict[str, Any] = {"model": ProblemDocument, "description": "A problem document (RFC 9457)"}
 WORK = (
     plan.router,
@@ -106,6 +115,7 @@ def create_app(
             *([observer.run(LOOK_SECONDS)] if begun and begun.pushes_metrics else []),
         ),
         responses=dict.fromkeys(("default", 422), PROBLEM),
+        telemetry=NO_SPANS_OF_ITS_OWN,
     )
     app.state.parts = Parts(
         settings=settings,

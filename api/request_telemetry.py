@@ -15,6 +15,8 @@ from core.trace_context import current_trace_id, serving_request
 
 TRACE_HEADER = "X-Trace-Id"
 UNKNOWN_ROUTE = "none"
+PROBES = ("/healthz", "/readyz", "/metrics")
+"""Asked every few seconds by machines: no traces of them."""
 TRACE_ID_KEY = "sterna.trace_id"
 """Where the request's scope holds it, for the handler of errors that lies outside of all middleware."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -34,7 +36,8 @@ class RequestTelemetry:
             return
         began, status = time.monotonic(), HTTPStatus.INTERNAL_SERVER_ERROR.value
         method = scope["method"] if scope["method"] in METHODS else "other"
-        with serving_request(method, Headers(scope=scope)) as span:
+        recorded = scope["path"] not in PROBES
+        with serving_request(method, Headers(scope=scope), recorded=recorded) as span:
             scope[TRACE_ID_KEY] = current_trace_id()
 
             async def send_with_id(message: Message) -> None:

@@ -20,14 +20,15 @@ def current_trace_id() -> str | None:
 
 
 @contextmanager
-def serving_request(name: str, headers: Mapping[str, str]) -> Iterator[Span]:
+def serving_request(name: str, headers: Mapping[str, str], *, recorded: bool = True) -> Iterator[Span]:
     """A span for a request, in the trace that its `traceparent` names or a new one; the block's work belongs to it.
 
-    Where no spans are made, it has ids all the same.
+    Where no spans are made, or this one is not to be `recorded`, it has ids all the same.
     """
     given = PROPAGATOR.extract(headers)
-    span = trace.get_tracer("sterna.api").start_span(name, given, kind=SpanKind.SERVER)
-    if not span.get_span_context().is_valid:
+    tracer = trace.get_tracer("sterna.api") if recorded else trace.NoOpTracer()
+    span = tracer.start_span(name, given, kind=SpanKind.SERVER)
+    if not recorded or not span.get_span_context().is_valid:
         new = SpanContext(
             secrets.randbits(128) or 1, secrets.randbits(64) or 1, is_remote=False, trace_flags=TraceFlags()
         )

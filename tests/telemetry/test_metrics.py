@@ -62,7 +62,7 @@ def test_the_api_counts_jobs_queues_and_its_answers(observed: Observed) -> None:
     assert value(found, names.JOBS, status="FAILED") == 0
     assert value(found, names.QUEUE_WORKERS, stage="load", kind="activities") == 1
     assert value(found, names.QUEUE_BACKLOG, stage="load") == 0
-    assert value(found, names.REQUESTS, method="POST", route="/api/jobs", status="201") == 1
+    assert value(found, names.REQUESTS, method="POST", route="/api/jobs", status="201") >= 1
     assert value(found, names.REQUESTS, route="/api/jobs/{job_id}/progress", status="200") >= 1
 
 

@@ -9,6 +9,7 @@ from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from api.request_telemetry import PROBES
 from core.temporal_client import job_workflow_id
 from tests.telemetry.conftest import SECRET_VALUE, TRACE_ID, WORKER, Observed, log_lines, until
 from tests.telemetry.otlp_receiver import ReceivedSpan
@@ -43,6 +44,7 @@ def test_one_trace_spans_the_request_the_workflows_the_activity_and_the_database
         "COPY postgresql",
     ]
     assert [name for name in extracting if name in in_order] == in_order
+    assert extracting[0] == "POST /api/jobs", "and no span of another's making around it"
     assert any("RunActivity:load_batches" in names for names in copies)
     services = {span.name: span.service for span in spans}
     assert (services["POST /api/jobs"], services["COPY postgresql"]) == ("sterna-api", "sterna-worker")
@@ -55,6 +57,15 @@ def test_one_trace_spans_the_request_the_workflows_the_activity_and_the_database
 def test_spans_hold_no_sql_and_no_values(observed: Observed) -> None:
     for text in (SECRET_VALUE, " FROM ", "WHERE", "ctid"):
         assert text.encode() not in observed.receiver.raw, text
+
+
+def test_probes_leave_no_traces(observed: Observed) -> None:
+    answer = httpx.get(f"{observed.stack.api_url}/readyz", trust_env=False)
+    assert len(answer.headers["X-Trace-Id"]) == 32
+    later = httpx.get(f"{observed.stack.api_url}/docs", trust_env=False)
+    observed.receiver.wait(lambda: bool(observed.receiver.trace(later.headers["X-Trace-Id"])))
+    assert observed.receiver.trace(answer.headers["X-Trace-Id"]) == []
+    assert not any(span.name.endswith(PROBES) for span in observed.receiver.spans)
 
 
 def test_answers_and_problems_name_the_trace(observed: Observed) -> None:
