@@ -218,6 +218,35 @@ def test_a_pass_with_rejects_leaves_the_watermark_until_the_rows_are_in(database
         assert_equal(source, destination, "public.changing")
 
 
+def test_rejects_of_an_appended_pass_are_replayed_before_the_next_one_where_rows_cannot_be_told_apart(
+    databases: Databases, mariadb: MariadbServer, jobs: Jobs
+) -> None:
+    maria = MariadbEngine(mariadb.port, mariadb.user, f"passes_{secrets.token_hex(4)}")
+    maria.create_database()
+    databases.prepare(SOURCE)
+    spec = {**databases.spec([GROWING], maxRejects=1), "destination": maria.side()}
+    job_id = jobs.run(spec)["jobId"]
+    databases.prepare("INSERT INTO growing VALUES (50, 'bad'), (51, 'good')")
+    with maria.session() as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("ALTER TABLE growing ADD CONSTRAINT good CHECK (name <> 'bad')")
+        run_again(jobs, job_id)
+        databases.prepare("INSERT INTO growing VALUES (60, 'later')")
+        jobs.command(job_id, "start")
+        parked = jobs.wait(job_id, lambda told: told["run"] == 3 and bool(told["attention"]))
+        assert "cancel this one, replay those and start again" in parked["attention"]
+        jobs.command(job_id, "cancel")
+        jobs.wait(job_id, lambda told: told["status"] == "CANCELLED")
+        cursor.execute("ALTER TABLE growing DROP CONSTRAINT good")
+        assert jobs.http.get(f"/api/jobs/{job_id}/rejects").json()["total"] == 0
+        assert jobs.http.get(f"/api/jobs/{job_id}/rejects", params={"run": 2}).json()["total"] == 1
+        assert replayed(jobs, job_id, run=2) == {"loaded": 1, "rejected": 0, "proved": True}
+        run_again(jobs, job_id)
+        assert [table["rows"]["extracted"] for table in evidence(jobs, job_id).values()] == [1]
+        connection.commit()
+        cursor.execute("SELECT count(*), count(DISTINCT id) FROM growing")
+        assert cursor.fetchone() == (43, 43)
+
+
 def test_tables_by_pattern_are_read_from_their_last_watermarks_on(databases: Databases, jobs: Jobs) -> None:
     databases.prepare(
         "CREATE TABLE one (id int PRIMARY KEY, v text); INSERT INTO one SELECT n, 'a' FROM generate_series(1, 9) AS n;"
