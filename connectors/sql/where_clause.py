@@ -164,6 +164,8 @@ class _Judge:
                 raise _moving(node.sql_name().lower())
             elif isinstance(node, exp.Literal):
                 _check_moment(node)
+            elif isinstance(node, exp.In) and node.args.get("field") is not None:
+                raise _refused("it holds IN before a name, which may be a table", "Write values in parentheses")
 
     def _column(self, node: exp.Expr) -> None:
         if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier):

@@ -93,6 +93,8 @@ REFUSED = {
     ],
     "sqlite": [
         "load_extension('evil.so')",
+        "id IN a",
+        "id NOT IN main.secrets",
         "readfile('/etc/passwd') IS NULL",
         "writefile('x', 'y') > 0",
         "randomblob(9) IS NULL",
