@@ -68,12 +68,12 @@ async def test_a_failed_proof_is_told_as_failure_and_who_asked_for_completion_he
 
 async def test_tables_that_park_together_are_told_together_and_again_after_a_retry(stand_ins: StandIns) -> None:
     async def refuse(given: Any) -> None:
-        await until(lambda: len(stand_ins.of("begin_load")) >= 4, SECONDS)
+        await until(lambda: len(stand_ins.of("finish_table")) >= 4, SECONDS)
         raise refusal("OutOfSpace", "the disk is full")
 
     stand_ins.options = JobOptions(parallel_tables=4)
     stand_ins.tables = [entry(f"t{number}") for number in range(4)]
-    stand_ins.hooks["begin_load"] = refuse
+    stand_ins.hooks["finish_table"] = refuse
     async with stand_ins.serving():
         job = await stand_ins.start_job(notify=[asking(on=["parked"])])
         await until(lambda: len(_reasons(stand_ins)) == 4, SECONDS)
@@ -123,11 +123,11 @@ async def test_a_notice_that_no_attempt_delivers_ends_no_job_and_is_said_in_its_
     async def park(given: Any) -> None:
         raise refusal("OutOfSpace", "the disk is full")
 
-    stand_ins.hooks |= {"deliver_notice": refuse, "begin_load": park}
+    stand_ins.hooks |= {"deliver_notice": refuse, "finish_table": park}
     async with stand_ins.serving():
         job = await stand_ins.start_job(notify=[asking(), asking("team")])
         await until(lambda: stand_ins.of("record_undelivered"), SECONDS)
-        del stand_ins.hooks["begin_load"]
+        del stand_ins.hooks["finish_table"]
         await job.execute_update(MigrationJob.retry_tables, RetryRequest())
         progress = await asyncio.wait_for(job.result(), SECONDS)
         await until(lambda: len(stand_ins.of("record_undelivered")) == 2, SECONDS)
