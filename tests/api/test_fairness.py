@@ -21,6 +21,7 @@ from tests.conftest import NewDatabase, connect
 HUGE_TABLES, BATCHES, AT_ONCE = 3, 70, 64
 QUEUED = HUGE_TABLES * AT_ONCE
 FIRST_PART = QUEUED // 4
+PATIENCE = 120
 HASTY = {"STERNA_GRACEFUL_SHUTDOWN_SECONDS": "0"}
 SOURCE = "CREATE TABLE {name} (id int PRIMARY KEY); INSERT INTO {name} SELECT generate_series(1, {rows})"
 SLOW_DESTINATION = """
@@ -114,7 +115,7 @@ async def test_a_small_job_of_another_source_and_an_urgent_one_pass_a_huge_job_t
             async def look() -> bool:
                 return await jobs.waiting_extracts() >= count
 
-            await until(look)
+            await until(look, seconds=PATIENCE)
 
         await waits(QUEUED)
         behind = await jobs.post(one, ["behind"], 20)
@@ -123,7 +124,7 @@ async def test_a_small_job_of_another_source_and_an_urgent_one_pass_a_huge_job_t
         await waits(QUEUED + 3)
         with worker_process(settings, client, tmp_path / "extract.log", ["extract"], **HASTY, STERNA_EXTRACT_SLOTS="1"):
             for passing in (urgent, other):
-                await status_becomes(api, passing, "COMPLETED")
+                await status_becomes(api, passing, "COMPLETED", seconds=PATIENCE)
             assert await jobs.done(huge) < HUGE_TABLES * BATCHES // 2
             served = await jobs.extracts(huge)
             for passing in (urgent, other):
