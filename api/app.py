@@ -59,6 +59,7 @@ from core.job_start import JobStarter
 from core.logs import configure_logging
 from core.meters import Meters
 from core.notice_channels import NoticeChannels
+from core.redaction import RedactsSecrets
 from core.settings import Settings
 from core.telemetry import Telemetry, telemetry
 from core.temporal_client import connect
@@ -149,7 +150,7 @@ async def serve(settings: Settings) -> None:
     """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away,
     InvalidConfiguration where the channels of notices are wrong."""
     refuse_open_doors(settings)
-    configure_logging(settings)
+    configure_logging(settings, [RedactsSecrets()])
     NoticeChannels(settings.notice_channels).read()
     fields = FieldCipher(open_key_ring(settings.encryption_keys))
     documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))

@@ -17,6 +17,7 @@ from activities.resources.activity_scope import EndsWithActivity
 from connectors.registry import find_type
 from core.errors import InvalidConfiguration
 from core.logs import configure_logging
+from core.redaction import RedactsSecrets, ResolvedSecrets
 from core.settings import Settings
 from core.telemetry import Telemetry, telemetry
 from core.temporal_client import STAGES, connect, task_queue
@@ -33,17 +34,18 @@ def run(stages: Sequence[str], settings: Settings) -> None:
     unknown = [stage for stage in stages if stage not in STAGES]
     if unknown or not stages:
         raise InvalidConfiguration(f"no such stage: {', '.join(unknown)}", remedy=f"Stages are {', '.join(STAGES)}")
-    configure_logging(settings)
+    resolved = ResolvedSecrets()
+    configure_logging(settings, [RedactsSecrets(resolved)])
     with telemetry("worker") as begun:
-        asyncio.run(_serve(stages, settings, begun))
+        asyncio.run(_serve(stages, settings, begun, resolved))
 
 
-async def _serve(stages: Sequence[str], settings: Settings, begun: Telemetry) -> None:
+async def _serve(stages: Sequence[str], settings: Settings, begun: Telemetry, resolved: ResolvedSecrets) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)
-    parts = Parts.build(client, settings, begun.meters)
+    parts = Parts.build(client, settings, begun.meters, resolved)
     health = Health(client, asyncio.get_running_loop(), begun.meters)
     counting = CountsActivities(parts, stages)
     async with AsyncExitStack() as running:

@@ -21,6 +21,7 @@ from core.encryption.field_cipher import FieldCipher
 from core.encryption.key_ring import open_key_ring
 from core.meters import Meters
 from core.reach import Reach
+from core.redaction import ResolvedSecrets
 from core.settings import Settings
 from core.temporal_client import Stage
 
@@ -44,23 +45,25 @@ class Parts:
     secrets: Secrets
 
     @classmethod
-    def build(cls, client: Client, settings: Settings, meters: Meters) -> Parts:
+    def build(
+        cls, client: Client, settings: Settings, meters: Meters, resolved: ResolvedSecrets | None = None
+    ) -> Parts:
         """All parts of one process. Raises InvalidConfiguration, SecretMissing where it has no encryption keys."""
         fields = FieldCipher(open_key_ring(settings.encryption_keys))
         keys = DataKeys(settings.documents, fields)
         documents = DocumentStore(settings.documents, keys)
         staging = LocalStaging(settings.staging, keys if settings.encrypt_staging else None)
         vault = Vault()
-        secrets = known_secrets(vault)
+        secrets = known_secrets(vault, resolved)
         sessions = SessionBudget(settings.leases, settings.max_connections)
         connections = Connections(secrets, sessions, Reach.of(settings))
         routes = Routes(documents)
         return cls(client, settings, documents, connections, routes, meters, sessions, staging, fields, vault, secrets)
 
 
-def known_secrets(vault: Vault) -> Secrets:
+def known_secrets(vault: Vault, resolved: ResolvedSecrets | None = None) -> Secrets:
     """Every scheme of secret references that a worker resolves. The caller closes `vault`."""
-    return Secrets(with_other_stores({"env": read_environment, "file": read_file, "vault": vault.read}))
+    return Secrets(with_other_stores({"env": read_environment, "file": read_file, "vault": vault.read}), resolved)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connectors.contract import Credentials
 from core.errors import InvalidConfiguration, SecretMissing
+from core.redaction import ResolvedSecrets
 
 GROUP = "sterna.secrets"
 FIELDS = ("username", "password", "walletPassword")
@@ -19,10 +20,12 @@ InvalidConfiguration, Unavailable."""
 
 
 class Secrets:
-    """Turns `scheme:place#field` into credentials. Holds no secret between calls."""
+    """Turns `scheme:place#field` into credentials. Keeps none, but for telling what logs must not hold."""
 
-    def __init__(self, resolvers: Mapping[str, Resolver]) -> None:
+    def __init__(self, resolvers: Mapping[str, Resolver], resolved: ResolvedSecrets | None = None) -> None:
+        """`resolved` is told what no line of the process's log may hold."""
         self._resolvers = resolvers
+        self._resolved = resolved or ResolvedSecrets()
 
     def resolve(self, reference: str | None) -> Credentials:
         """The credentials behind a reference; none where there is no reference.
@@ -41,7 +44,10 @@ class Secrets:
                 f"the secret {reference} cannot be resolved: this worker knows no '{scheme}:' secrets",
                 remedy=f"Known here: {', '.join(f'{name}:' for name in sorted(self._resolvers))}",
             )
-        return _parse(reference, resolver(place).strip(), field or "password")
+        credentials = _parse(reference, resolver(place).strip(), field or "password")
+        self._resolved.add(credentials.password)
+        self._resolved.add(credentials.wallet_password)
+        return credentials
 
 
 def read_environment(name: str) -> str:
