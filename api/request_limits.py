@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -131,6 +132,8 @@ def _check_address(scope: Scope) -> None:
         raise Problem(
             HTTPStatus.REQUEST_URI_TOO_LONG, "too-long", f"the query is longer than {LONGEST_QUERY:,} characters"
         )
-    if NUL in scope["query_string"] or NUL in scope.get("raw_path", b""):
+    fields = [name for name, value in parse_qsl(scope["query_string"].decode("latin-1")) if "\x00" in name + value]
+    if fields or NUL in scope.get("raw_path", b""):
+        field = fields[0].replace("\x00", "") if fields else ""
         message = "holds a NUL character"
-        raise invalid_fields([FieldError(field="", message=message, remedy="Remove %00 from the address")])
+        raise invalid_fields([FieldError(field=field, message=message, remedy="Remove %00 from the address")])

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from core.encryption.key_ring import add_key
 from core.errors import InvalidConfiguration
+from core.meters import Meters
 from core.route import Endpoint
 from core.settings import Settings
 from worker.parts import Parts
@@ -19,7 +21,11 @@ POSTGRES = {"type": "POSTGRES", "host": "localhost", "port": 1, "database": "x"}
 
 def _connect(tmp_path: Path, connection: dict[str, Any], **settings: Any) -> None:
     folders = {name: tmp_path / name for name in ("documents", "staging", "leases")}
-    parts = Parts.build(Client.__new__(Client), Settings(**folders, **settings))
+    keys = tmp_path / "keys"
+    if not keys.exists():
+        add_key(keys)
+    given = {"encryption_keys": f"file:{keys}", **folders, **settings}
+    parts = Parts.build(Client.__new__(Client), Settings(**given), Meters("worker"))
     endpoint = Endpoint.model_validate({"side": "source", "connection": connection})
     asyncio.run(parts.connections.connector(endpoint, "test"))
 

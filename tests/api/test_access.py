@@ -178,9 +178,9 @@ async def test_who_asks_too_often_is_told_when_to_come_back(
         assert [answer.status_code for answer in answers] == [200, 429, 429]
         assert 1 <= int(answers[1].headers["Retry-After"]) <= 10
         with as_another(api, Authorization="Bearer sterna_guess"):
-            guesses = [(await api.get("/api/jobs")).status_code for _ in range(32)]
+            guesses = [(await api.get("/api/jobs")).status_code for _ in range(120)]
             assert guesses[:30] == [401] * 30
-            assert guesses[-1] == 429
+            assert 429 in guesses
 
 
 def test_a_bucket_fills_with_time() -> None:
