@@ -12,6 +12,9 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from api.access import SHORTEST_KEY
+from core.config_store.credentials import PREFIX
+from core.encryption.key_ring import parse_keys
 from core.settings import Settings
 from core.temporal_client import STAGES
 from deploy.cli import app
@@ -150,6 +153,9 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
         contents.append({path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()})
     assert contents[0] == contents[1]
     assert contents[0]["sterna_password"] in contents[0]["sterna_config_store"]
+    parse_keys(contents[0]["encryption_keys"])
+    assert len(contents[0]["admin_key"]) >= SHORTEST_KEY
+    assert contents[0]["admin_key"].startswith(PREFIX)
 
 
 def test_compose_itself_reads_the_file(compose: dict[str, Any], tmp_path: Path) -> None:
