@@ -10,10 +10,10 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from core.base_model import Request
 from core.duration import duration_seconds
+from core.inline_secrets import PASSWORD_IN_URL, refuse_inline_secrets
 from core.maintenance_window import parse_windows
 from core.notify_spec import NotifySpec
 
-PASSWORD_FIELD = re.compile(r"pass(word|wd|phrase)?$|^pwd$|secret(?!s?ref)|token|api_?key|private_?key", re.IGNORECASE)
 SECRET_REFERENCE = re.compile(r"^[a-z][a-z0-9+.-]*:.+$")
 
 LONGEST_CLAUSE = 100_000
@@ -60,7 +60,7 @@ class ConnectionSpec(Request):
     @field_validator("secrets_ref")
     @classmethod
     def _is_a_reference(cls, value: str | None) -> str | None:
-        if value is not None and not SECRET_REFERENCE.match(value):
+        if value is not None and (not SECRET_REFERENCE.match(value) or PASSWORD_IN_URL.search(value)):
             raise ValueError(
                 "is not a reference. Write env:NAME, file:/path or vault:/mount/path, never the secret itself"
             )
@@ -69,15 +69,7 @@ class ConnectionSpec(Request):
     @model_validator(mode="after")
     def _holds_no_secret(self) -> ConnectionSpec:
         for name, value in self.options.items():
-            if PASSWORD_FIELD.search(name):
-                raise ValueError(
-                    f"the field '{name}' would store a secret. Remove it and name its place in secretsRef, "
-                    'e.g. "secretsRef": "env:PG_PROD" or "file:/run/secrets/pg"'
-                )
-            if isinstance(value, str) and re.search(r"://[^/@\s]*:[^/@\s]+@", value):
-                raise ValueError(
-                    f"the field '{name}' holds a URL with a password. Take it out and name its place in secretsRef"
-                )
+            refuse_inline_secrets(name, value)
         return self
 
     @property
