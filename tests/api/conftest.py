@@ -157,6 +157,7 @@ def worker_process(
         "STERNA_STAGING": str(settings.staging),
         "STERNA_ENCRYPTION_KEYS": str(settings.encryption_keys),
         "STERNA_TASK_QUEUE_PREFIX": settings.task_queue_prefix,
+        "STERNA_GRACEFUL_SHUTDOWN_SECONDS": "1",
         **more,
     }
     with log.open("wb") as output:
