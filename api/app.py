@@ -105,7 +105,7 @@ def create_app(
     meters = begun.meters if begun else Meters("api")
     queues = QueueReader(client, settings.task_queue_prefix)
     observer = Observer(store, client, queues, meters)
-    starter = JobStarter(store, client, settings.task_queue_prefix)
+    starter = JobStarter(store, client, settings.task_queue_prefix, all_wait=settings.require_approval)
     progress = ProgressReader(client, documents)
     app = DescribedApi(
         title="Sterna",

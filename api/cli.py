@@ -56,6 +56,7 @@ def add_commands(app: typer.Typer) -> None:
         jobs,
         watch,
         start,
+        approve,
         pause,
         resume,
         retry,
@@ -130,6 +131,11 @@ def watch(job: JobArgument, api: ApiOption = DEFAULT_API) -> None:
 def start(job: JobArgument, api: ApiOption = DEFAULT_API) -> None:
     """Start a draft, or a finished job once more. Example: sterna start 3f2a"""
     control(api, job, "start")
+
+
+def approve(job: JobArgument, api: ApiOption = DEFAULT_API) -> None:
+    """Let a job begin that somebody else asked for. Example: sterna approve 3f2a"""
+    control(api, job, "approve")
 
 
 def pause(

@@ -125,7 +125,7 @@ class ApiClient:
         return self._parse(JobProfile, self._request("GET", f"/api/jobs/{job_id}/profile").text)
 
     def control(self, job_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """`start`, `pause`, `resume`, `cancel` or `retry`."""
+        """`start`, `approve`, `pause`, `resume`, `cancel` or `retry`."""
         return self._object("POST", f"/api/jobs/{job_id}/{quote(action)}", json=body or {})
 
     def set_limits(self, job_id: str, limits: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.job_progress import ProgressReader
 from core.base_model import Request
+from core.config_store.audit_events import as_recorded
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor, Created, Idempotency, StoredJob
 from core.errors import Conflict, NotFound, Unavailable
@@ -86,6 +87,12 @@ class JobControl:
             await handle.cancel(rpc_timeout=RPC_TIMEOUT)
 
         return await self._tell(job_id, "cancel", cancel, actor, None)
+
+    async def approve(self, job_id: str, actor: Actor) -> StoredJob:
+        """Lets a run that waits for it begin. Raises Conflict for those who asked for the run, and where none waits."""
+        job = await self._tell(job_id, "approve", _approving(actor), actor, None)
+        await self._store.record_approval(job.job_id, job.runs[-1].run, actor)
+        return job
 
     async def retry(self, job_id: str, request: RetryRequest, actor: Actor) -> StoredJob:
         """Starts parked and failed tables again: all, or those named. Raises NotFound where no such table waits."""
@@ -162,6 +169,20 @@ def _limiting(request: LimitsRequest) -> Command:
             raise Conflict(f"the job refuses the limits: {error.cause}") from error
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise _nobody_answered("the limits may yet be changed") from error
+
+    return update
+
+
+def _approving(actor: Actor) -> Command:
+    async def update(handle: WorkflowHandle[Any, Any]) -> None:
+        try:
+            await handle.execute_update(
+                "approve", {"by": as_recorded(actor.name), **RECORDED}, rpc_timeout=UPDATE_TIMEOUT
+            )
+        except WorkflowUpdateFailedError as error:
+            raise Conflict(f"the job refuses the approval: {error.cause}") from error
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise _nobody_answered("the job may yet be approved") from error
 
     return update
 

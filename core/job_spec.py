@@ -203,6 +203,9 @@ class JobOptions(Request):
     """Rows read in a second, by all tables and workers of the job together; default: as fast as it goes."""
     max_bytes_per_second: int | None = Field(default=None, ge=1)
     """Bytes read in a second, by all tables and workers of the job together; default: as fast as it goes."""
+    approval: bool = False
+    """A run waits until somebody who did not make, edit, start or schedule the job approves it. The service's operator
+    may ask that of all jobs."""
 
     @field_validator("accept_lossy")
     @classmethod

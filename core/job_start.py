@@ -35,10 +35,12 @@ log = logging.getLogger(__name__)
 class JobStarter:
     """Gives runs their workflows."""
 
-    def __init__(self, store: ConfigStore, client: Client, task_queue_prefix: str) -> None:
+    def __init__(self, store: ConfigStore, client: Client, task_queue_prefix: str, *, all_wait: bool = False) -> None:
+        """`all_wait`: every job waits for approval, not only those that say so."""
         self._store = store
         self._client = client
         self._queue = task_queue(task_queue_prefix, "control")
+        self._all_wait = all_wait
 
     async def ensure_started(self, job_id: str) -> None:
         """Starts the newest run's workflow unless it has been started. Raises NotFound.
@@ -81,9 +83,18 @@ class JobStarter:
 
     async def _start_workflow(self, claim: StartClaim) -> str:
         job, run = claim.job, claim.run
+        waits = self._all_wait or job.spec.options.approval
+        need = await self._store.approval_need(job.job_id, run.run) if waits else None
         handle = await self._client.start_workflow(
             "MigrationJob",
-            JobRun(job_id=job.job_id, run=run.run, only=run.only_tables, name=job.name, notify=job.spec.options.notify),
+            JobRun(
+                job_id=job.job_id,
+                run=run.run,
+                only=run.only_tables,
+                name=job.name,
+                notify=job.spec.options.notify,
+                approval=need,
+            ),
             id=job_workflow_id(job.job_id),
             task_queue=self._queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from core.approval import Approval, ApprovalNeed
 from core.base_model import Model, Request
 from core.changed_values import Changed
 from core.encryption.sealed import Sealed
@@ -32,6 +33,8 @@ class JobRun(Model):
     name: str = ""
     """The job's, for people."""
     notify: list[NotifySpec] = Field(default_factory=list)
+    approval: ApprovalNeed | None = None
+    """None: the run begins at once."""
 
 
 class PreflightInput(Model):
@@ -248,6 +251,7 @@ class CertificateInput(Model):
     finished_at: datetime
     results: list[TableResult]
     snapshots: list[Snapshot]
+    approval: Approval | None = None
 
 
 class CertificateResult(Model):
@@ -307,6 +311,13 @@ class RetryCommand(RetryRequest, Command):
 
 class LimitsCommand(LimitsRequest, Command):
     """Argument of the update `set_limits`."""
+
+
+class ApproveCommand(Command):
+    """Argument of the update `approve`."""
+
+    by: str
+    """Who approves, as the audit trail names them."""
 
 
 class WindowInput(Model):

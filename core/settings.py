@@ -135,6 +135,11 @@ class Settings(BaseSettings):
     public_url: str | None = Field(default=None, pattern=r"^https?://")
     """Address under which people reach the API, for the links in notices."""
 
+    # Four eyes.
+    require_approval: bool = False
+    """No job begins before somebody other than those who made, edited, started or scheduled it approves. The same for
+    API and workers."""
+
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, value: list[str]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from core.approval import Approval
 from core.job_spec import JobStatus
 from core.limits import Limits
 from core.models import (
+    CertificateInput,
     JobPlan,
     JobRun,
     TableResult,
@@ -35,6 +37,7 @@ class JobReport:
         self.waiting_until: datetime | None = None
         self.window = ""
         """In words, while the maintenance window is closed."""
+        self.approval: Approval | None = None
         self.undelivered: str | None = None
         """The newest notice that no attempt could deliver, and why."""
 
@@ -170,6 +173,18 @@ class JobReport:
             self._results.get(table_id) or TableResult(table_id=table_id, status=table.status)
             for table_id, table in self._tables.items()
         ]
+
+    def certificate_input(self, snapshots: list[Snapshot], now: datetime) -> CertificateInput:
+        """What the certificate of a run that ends now is made of."""
+        return CertificateInput(
+            job_id=self._run.job_id,
+            run=self._run.run,
+            started_at=self.started_at or now,
+            finished_at=now,
+            results=self.results(),
+            snapshots=snapshots,
+            approval=self.approval,
+        )
 
     def progress(self) -> JobProgress:
         """Running tables answer for their own numbers: here they stand as the job last heard of them."""

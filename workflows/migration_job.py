@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     from core.dispatch import priority_key
     from core.job_spec import JobStatus
     from core.models import (
-        CertificateInput,
         Command,
         JobPlan,
         JobRun,
@@ -34,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from core.progress import JobProgress, Snapshot, TableStatus
     from workflows import outcomes
     from workflows.activity_options import control, reaching, surveying, work
+    from workflows.approval import ApprovalWait
     from workflows.foreign_keys import ForeignKeySteps
     from workflows.job_limits import JobLimits
     from workflows.job_report import JobReport
@@ -79,6 +79,7 @@ class MigrationJob:
         self._closing = False
         self._status = StatusRecord(run)
         self._notices = Notices(run, self._report)
+        self._approval = ApprovalWait(run, self._report, self._status, self._record)
 
     @workflow.run
     async def run(self, run: JobRun) -> JobProgress:
@@ -184,6 +185,7 @@ class MigrationJob:
             return status
 
     async def _migrate(self) -> JobStatus:
+        await self._approval.wait()
         await asyncio.gather(self._record(), self._check_connections())
         await self._survey_tables(None)
         await self._leave_out_done_tables()
@@ -307,14 +309,7 @@ class MigrationJob:
     async def _certify(self) -> JobStatus:
         self._closing = True
         self._show("writing the certificate")
-        given = CertificateInput(
-            job_id=self._run.job_id,
-            run=self._run.run,
-            started_at=self._report.started_at or workflow.now(),
-            finished_at=workflow.now(),
-            results=self._report.results(),
-            snapshots=self._snapshot.history,
-        )
+        given = self._report.certificate_input(self._snapshot.history, workflow.now())
         written = await workflow.execute_activity_method(
             CertificateActivities.write_certificate, given, **control("write the certificate")
         )

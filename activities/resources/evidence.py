@@ -131,6 +131,7 @@ class Evidence:
             "run": given.run,
             "specificationSha256": specification_hash(spec),
             "verdict": "PROVED" if proved else "NOT PROVED",
+            "approval": given.approval.model_dump(mode="json", by_alias=True) if given.approval else None,
             "startedAt": given.started_at.isoformat(),
             "finishedAt": given.finished_at.isoformat(),
             "source": spec.source.model_dump(mode="json", by_alias=True, exclude={"secrets_ref"}),

@@ -18,6 +18,12 @@ async def start_job(job_id: str, parts: GivenParts, actor: GivenActor) -> JobVie
     return job_view(await parts.control.start(job_id, actor))
 
 
+@router.post("/approve", status_code=status.HTTP_202_ACCEPTED)
+async def approve_job(job_id: str, parts: GivenParts, actor: GivenActor) -> JobView:
+    """Lets a run begin that waits for a second person; 409 for who made, edited, started or scheduled the job."""
+    return job_view(await parts.control.approve(job_id, actor))
+
+
 @router.post("/pause", status_code=status.HTTP_202_ACCEPTED)
 async def pause_job(job_id: str, parts: GivenParts, actor: GivenActor, request: PauseRequest | None = None) -> JobView:
     """Nothing new starts and what is in flight stops; `release` lets go of the source's snapshot too."""

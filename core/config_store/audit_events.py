@@ -29,8 +29,8 @@ def audit(
 ) -> None:
     """Adds an event to the transaction. Secrets have no place in it; references to them do."""
     event = AuditEvent(
-        actor=_fitting(actor.name),
-        address=None if actor.address is None else _fitting(actor.address),
+        actor=as_recorded(actor.name),
+        address=None if actor.address is None else as_recorded(actor.address),
         action=action,
         job_id=None if job_id is None else str(uuid.UUID(job_id)),
         before=settled(before),
@@ -77,5 +77,6 @@ def read_event(row: AuditEvent) -> AuditRecord:
     )
 
 
-def _fitting(text: str) -> str:
+def as_recorded(text: str) -> str:
+    """A name as the trail keeps it."""
     return str(settled(text))[:LONGEST_NAME]

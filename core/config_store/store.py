@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from core.config_store.audit_trail import AuditTrail
+from core.config_store.approvals import Approvals
 from core.config_store.credentials import Credentials
 from core.config_store.job_counts import JobCounts
 from core.config_store.jobs import Jobs
@@ -15,7 +15,7 @@ from core.config_store.upgrade import upgrade
 from core.config_store.watermarks import Watermarks
 
 
-class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts, JobCounts, AuditTrail, Credentials, Notices):
+class ConfigStore(Jobs, Runs, Watermarks, ScheduledStarts, JobCounts, Approvals, Credentials, Notices):
     """Jobs and runs in PostgreSQL. Each method is one transaction; every method may raise Unavailable."""
 
     async def upgrade(self) -> None:

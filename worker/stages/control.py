@@ -73,7 +73,9 @@ def _activities(parts: Parts, store: ConfigStore) -> list[Activity]:
     replay = ReplayBooks(store, parts.documents, evidence)
     data_scan = DataScan(parts.connections, parts.routes, RowChanges(parts.routes))
     schedule = ScheduleActivities(
-        store, parts.client, JobStarter(store, parts.client, parts.settings.task_queue_prefix)
+        store,
+        parts.client,
+        JobStarter(store, parts.client, parts.settings.task_queue_prefix, all_wait=parts.settings.require_approval),
     )
     channels = NoticeChannels(parts.settings.notice_channels)
     notify = NotifyActivities(store, Notifiers(channels, parts.secrets, parts.settings.public_url))
