@@ -54,7 +54,7 @@ from core.config_store.store import ConfigStore
 from core.documents import DocumentStore
 from core.encryption.data_keys import DataKeys
 from core.encryption.field_cipher import FieldCipher
-from core.encryption.key_ring import open_key_ring
+from core.encryption.key_ring import KeyRing
 from core.job_start import JobStarter
 from core.logs import configure_logging
 from core.meters import Meters
@@ -146,13 +146,13 @@ def create_app(
     return app
 
 
-async def serve(settings: Settings) -> None:
-    """Runs the API until the process is told to stop. Raises Unavailable where Temporal or the store is away,
-    InvalidConfiguration where the channels of notices are wrong."""
+async def serve(settings: Settings, keys: KeyRing) -> None:
+    """Runs the API until the process is told to stop; `keys` open documents and sealed fields. Raises Unavailable
+    where Temporal or the store is away, InvalidConfiguration where the channels of notices are wrong."""
     refuse_open_doors(settings)
     configure_logging(settings, [RedactsSecrets()])
     NoticeChannels(settings.notice_channels).read()
-    fields = FieldCipher(open_key_ring(settings.encryption_keys))
+    fields = FieldCipher(keys)
     documents = DocumentStore(settings.documents, DataKeys(settings.documents, fields))
     with telemetry("api") as begun:
         client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from api.field_errors import FieldError, field_errors
 from api.request_telemetry import TRACE_HEADER, TRACE_ID_KEY
 from core.base_model import Model
-from core.errors import Conflict, InvalidConfiguration, MigrationError, NotFound, Unavailable
+from core.errors import Conflict, Damaged, InvalidConfiguration, MigrationError, NotFound, SecretMissing, Unavailable
 from core.trace_context import current_trace_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,6 +27,8 @@ CLASSES: tuple[tuple[type[MigrationError], HTTPStatus, str], ...] = (
     (Conflict, HTTPStatus.CONFLICT, "conflict"),
     (InvalidConfiguration, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
+    (Damaged, HTTPStatus.INTERNAL_SERVER_ERROR, "damaged"),
+    (SecretMissing, HTTPStatus.INTERNAL_SERVER_ERROR, "key-missing"),
 )
 
 log = logging.getLogger(__name__)

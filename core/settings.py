@@ -104,8 +104,9 @@ class Settings(BaseSettings):
 
     # Encryption.
     encryption_keys: str | None = None
-    """Where the keys are that encrypt documents, staging and values in Temporal's history: `file:PATH` or
-    `env:VARIABLE`, the same keys for the API and every worker. `sterna encryption-keys new` makes them."""
+    """Where the keys are that encrypt documents, staging and values in Temporal's history: `file:PATH`,
+    `env:VARIABLE` or `vault:/mount/path#field`, the same keys for the API and every worker. `sterna encryption-keys
+    new` makes them."""
     encrypt_staging: bool = False
     """Whether batches are encrypted while they lie between stages; documents always are."""
     api_tls_certificate: str | None = None

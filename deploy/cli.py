@@ -101,10 +101,12 @@ def up(
 @app.command(rich_help_panel="Processes")
 def api() -> None:
     """Run the REST API until SIGTERM; STERNA_* and TEMPORAL_* configure it. Example: STERNA_API_PORT=80 sterna api"""
+    from activities.resources.encryption_keys import find_key_ring
     from api.app import serve
 
     with complaining():
-        asyncio.run(serve(load_settings()))
+        settings = load_settings()
+        asyncio.run(serve(settings, find_key_ring(settings.encryption_keys)))
 
 
 @app.command(rich_help_panel="Processes")

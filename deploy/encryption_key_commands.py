@@ -12,8 +12,9 @@ import typer
 from api.cli import Exit, fail
 from core.encryption.data_keys import DataKeys
 from core.encryption.field_cipher import FieldCipher
-from core.encryption.key_ring import SETTING, add_key, open_key_ring
+from core.encryption.key_ring import SETTING, add_key
 from core.errors import MigrationError
+from core.settings import Settings
 from core.settings_check import load_settings
 
 keys = typer.Typer(name="encryption-keys", help="Make, change and use encryption keys.", no_args_is_help=True)
@@ -40,7 +41,7 @@ def rewrap_data_keys() -> None:
     """Make documents need the newest key only, after a change of keys. Example: sterna encryption-keys rewrap"""
     with _complaining():
         settings = load_settings()
-        count = DataKeys(settings.documents, FieldCipher(open_key_ring(settings.encryption_keys))).rewrap()
+        count = DataKeys(settings.documents, _fields(settings)).rewrap()
     typer.echo(f"{count} data keys in {settings.documents} were wrapped anew.")
 
 
@@ -51,7 +52,13 @@ def show_value(
 ) -> None:
     """Print a sealed value of history. Example: sterna encryption-keys show sealed:1:… --workflow migration/…"""
     with _complaining():
-        typer.echo(FieldCipher(open_key_ring(load_settings().encryption_keys)).open(token, workflow))
+        typer.echo(_fields(load_settings()).open(token, workflow))
+
+
+def _fields(settings: Settings) -> FieldCipher:
+    from activities.resources.encryption_keys import find_key_ring  # imports Vault's client
+
+    return FieldCipher(find_key_ring(settings.encryption_keys))
 
 
 @contextmanager

@@ -14,7 +14,9 @@ from temporalio.worker import Worker
 
 from activities.failures import TypedFailures
 from activities.resources.activity_scope import EndsWithActivity
+from activities.resources.encryption_keys import find_key_ring
 from connectors.registry import find_type
+from core.encryption.key_ring import KeyRing
 from core.errors import InvalidConfiguration
 from core.logs import configure_logging
 from core.redaction import RedactsSecrets, ResolvedSecrets
@@ -30,22 +32,26 @@ LOG = logging.getLogger("sterna.worker")
 
 
 def run(stages: Sequence[str], settings: Settings) -> None:
-    """Serves the stages until SIGTERM or SIGINT. Raises InvalidConfiguration for a stage that does not exist."""
+    """Serves the stages until SIGTERM or SIGINT. Raises InvalidConfiguration for a stage that does not exist,
+    and what `find_key_ring` raises."""
     unknown = [stage for stage in stages if stage not in STAGES]
     if unknown or not stages:
         raise InvalidConfiguration(f"no such stage: {', '.join(unknown)}", remedy=f"Stages are {', '.join(STAGES)}")
     resolved = ResolvedSecrets()
     configure_logging(settings, [RedactsSecrets(resolved)])
+    keys = find_key_ring(settings.encryption_keys)
     with telemetry("worker") as begun:
-        asyncio.run(_serve(stages, settings, begun, resolved))
+        asyncio.run(_serve(stages, settings, begun, keys, resolved))
 
 
-async def _serve(stages: Sequence[str], settings: Settings, begun: Telemetry, resolved: ResolvedSecrets) -> None:
+async def _serve(
+    stages: Sequence[str], settings: Settings, begun: Telemetry, keys: KeyRing, resolved: ResolvedSecrets
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await connect(patience=PATIENCE_SECONDS, runtime=begun.runtime, interceptors=begun.interceptors)
-    parts = Parts.build(client, settings, begun.meters, resolved)
+    parts = Parts.build(client, settings, begun.meters, keys, resolved)
     health = Health(client, asyncio.get_running_loop(), begun.meters)
     counting = CountsActivities(parts, stages)
     async with AsyncExitStack() as running:

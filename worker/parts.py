@@ -18,7 +18,7 @@ from activities.resources.vault import Vault
 from core.documents import DocumentStore
 from core.encryption.data_keys import DataKeys
 from core.encryption.field_cipher import FieldCipher
-from core.encryption.key_ring import open_key_ring
+from core.encryption.key_ring import KeyRing
 from core.meters import Meters
 from core.reach import Reach
 from core.redaction import ResolvedSecrets
@@ -46,13 +46,18 @@ class Parts:
 
     @classmethod
     def build(
-        cls, client: Client, settings: Settings, meters: Meters, resolved: ResolvedSecrets | None = None
+        cls,
+        client: Client,
+        settings: Settings,
+        meters: Meters,
+        keys: KeyRing,
+        resolved: ResolvedSecrets | None = None,
     ) -> Parts:
-        """All parts of one process. Raises InvalidConfiguration, SecretMissing where it has no encryption keys."""
-        fields = FieldCipher(open_key_ring(settings.encryption_keys))
-        keys = DataKeys(settings.documents, fields)
-        documents = DocumentStore(settings.documents, keys)
-        staging = LocalStaging(settings.staging, keys if settings.encrypt_staging else None)
+        """All parts of one process."""
+        fields = FieldCipher(keys)
+        data_keys = DataKeys(settings.documents, fields)
+        documents = DocumentStore(settings.documents, data_keys)
+        staging = LocalStaging(settings.staging, data_keys if settings.encrypt_staging else None)
         vault = Vault()
         secrets = known_secrets(vault, resolved)
         sessions = SessionBudget(settings.leases, settings.max_connections)

@@ -59,7 +59,7 @@ def open_key_ring(reference: str | None) -> KeyRing:
     if scheme == "env":
         return parse_keys(_variable(place))
     raise InvalidConfiguration(
-        f"{SETTING} names no place where keys can be", remedy="It is file:PATH or env:VARIABLE, of a mounted secret"
+        f"{SETTING} names no place where keys can be", remedy="It is file:PATH, env:VARIABLE or vault:/mount/path#field"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from core.encryption.key_ring import add_key
+from core.encryption.key_ring import KeyRing
 from core.errors import InvalidConfiguration
 from core.meters import Meters
 from core.route import Endpoint
@@ -21,11 +21,8 @@ POSTGRES = {"type": "POSTGRES", "host": "localhost", "port": 1, "database": "x"}
 
 def _connect(tmp_path: Path, connection: dict[str, Any], **settings: Any) -> None:
     folders = {name: tmp_path / name for name in ("documents", "staging", "leases")}
-    keys = tmp_path / "keys"
-    if not keys.exists():
-        add_key(keys)
-    given = {"encryption_keys": f"file:{keys}", **folders, **settings}
-    parts = Parts.build(Client.__new__(Client), Settings(**given), Meters("worker"))
+    keys = KeyRing({"only": bytes(32)})
+    parts = Parts.build(Client.__new__(Client), Settings(**folders, **settings), Meters("worker"), keys)
     endpoint = Endpoint.model_validate({"side": "source", "connection": connection})
     asyncio.run(parts.connections.connector(endpoint, "test"))
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from activities.resources.encryption_keys import find_key_ring
 from activities.resources.secrets import Secrets
 from activities.resources.vault import Vault
 from connectors.contract import Credentials
+from core.encryption.key_ring import add_key
 from core.errors import AccessDenied, InvalidConfiguration, MigrationError, SecretMissing, Unavailable
 from deploy.local.postgres_server import free_port
 from tests.certificates import Authority
@@ -54,6 +56,14 @@ def test_a_field_is_named_and_the_wallets_password_comes_along(vault: VaultServe
     assert resolve("vault:/databases/oracle#batch") == Credentials("app", "other", "opens")
     with pytest.raises(SecretMissing, match="no field 'password'"):
         resolve("vault:/databases/oracle")
+
+
+def test_encryption_keys_may_lie_there(vault: VaultServer, tmp_path: Path) -> None:
+    key_id = add_key(tmp_path / "keys")
+    vault.put("sterna", "encryption", {"keys": (tmp_path / "keys").read_text()})
+    assert find_key_ring("vault:/sterna/encryption#keys").newest == key_id
+    with pytest.raises(SecretMissing, match="no field 'old'"):
+        find_key_ring("vault:/sterna/encryption#old")
 
 
 def test_a_version_that_is_given_is_not_asked_for(vault: VaultServer, monkeypatch: pytest.MonkeyPatch) -> None:

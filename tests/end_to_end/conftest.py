@@ -39,7 +39,7 @@ def stack() -> Iterator[LocalStack]:
 def breakable_stack() -> Iterator[LocalStack]:
     """A stack for tests that kill its processes: what dies stays dead until `restart`; a second load worker takes over.
 
-    Its Temporal server suggests very early that workflows continue as new.
+    Its Temporal server suggests very early that workflows continue as new. Its staging is encrypted.
     """
     with tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
         Path(folder).chmod(0o755)
@@ -48,7 +48,7 @@ def breakable_stack() -> Iterator[LocalStack]:
             stages=("control", "extract", "transform", "load", "load", "validate"),
             temporal_options=("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=300"),
             restart_dead=False,
-            environment={"STERNA_WHERE_CLAUSES": "trusted"},
+            environment={"STERNA_WHERE_CLAUSES": "trusted", "STERNA_ENCRYPT_STAGING": "true"},
         ) as running:
             yield running
 
