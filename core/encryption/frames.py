@@ -39,7 +39,10 @@ class SealingFile(io.RawIOBase):
         header = FORMAT + secrets.token_bytes(SALT_BYTES)
         self._file = file
         self._frames = _Frames(key, header, name)
-        self._waiting = bytearray()
+        self._frame = memoryview(
+            bytearray(FRAME_BYTES)
+        )  # one for all frames: a new one each would cost more than sealing
+        self._filled = 0
         self.plain_bytes = 0
         """Written so far, before encryption."""
         file.write(header)
@@ -51,18 +54,21 @@ class SealingFile(io.RawIOBase):
     def write(self, data: Buffer, /) -> int:
         """Takes all of `data`; a full frame is written once there is more behind it."""
         view = memoryview(data).cast("B")
-        for start in range(0, len(view), FRAME_BYTES):
-            self._waiting += view[start : start + FRAME_BYTES]
-            if len(self._waiting) > FRAME_BYTES:
-                self._file.write(self._frames.seal(self._waiting[:FRAME_BYTES], last=False))
-                del self._waiting[:FRAME_BYTES]
-        self.plain_bytes += len(view)
-        return len(view)
+        taken = 0
+        while taken < len(view):
+            if self._filled == FRAME_BYTES:
+                self._file.write(self._frames.seal(self._frame, last=False))
+                self._filled = 0
+            piece = view[taken : taken + FRAME_BYTES - self._filled]
+            self._frame[self._filled : self._filled + len(piece)] = piece
+            self._filled += len(piece)
+            taken += len(piece)
+        self.plain_bytes += taken
+        return taken
 
     def finish(self) -> None:
         """Writes the last frame."""
-        self._file.write(self._frames.seal(self._waiting, last=True))
-        self._waiting.clear()
+        self._file.write(self._frames.seal(self._frame[: self._filled], last=True))
 
 
 class OpeningFile(io.RawIOBase):
@@ -117,7 +123,7 @@ class _Frames:
         self._bound = header + name.encode()
         self._number = 0
 
-    def seal(self, plain: bytearray, *, last: bool) -> bytes:
+    def seal(self, plain: memoryview, *, last: bool) -> bytes:
         return self._cipher.encrypt(self._nonce(last), plain, self._bound)
 
     def open(self, sealed: bytes, *, last: bool) -> bytes:
