@@ -18,6 +18,7 @@ from api.roles import Role
 from core.config_store.credentials import CredentialKind
 from core.config_store.store import ConfigStore
 from core.config_store.stored import Actor
+from core.encryption.key_ring import KeyRing
 from core.errors import InvalidConfiguration
 from core.settings import Settings
 from tests.api.conftest import Json, Live, build_app, running_api
@@ -204,7 +205,7 @@ async def test_without_authentication_only_loopback_is_served(
             foreign = await api.post("/api/jobs", json={}, headers={"Origin": "https://evil.example"})
             assert foreign.status_code == 403
     with pytest.raises(InvalidConfiguration, match="without asking"):
-        await serve(unasked.model_copy(update={"api_host": "0.0.0.0"}))
+        await serve(unasked.model_copy(update={"api_host": "0.0.0.0"}), KeyRing({"only": bytes(32)}))
 
 
 @pytest.mark.parametrize("content", ["", "short", "sterna_short"])

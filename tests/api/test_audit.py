@@ -107,6 +107,7 @@ async def _commands_to_a_job(story: Story, body: Json) -> None:
     assert resumed["events"][0]["before"] == {"status": "PAUSED"}
     await story.tell("PATCH", f"{job}/limits", ["limit"], {"parallelBatches": 2}, job_id=job_id)
     await story.tell("POST", f"{job}/retry", ["retry"], job_id=job_id)
+    await story.tell("POST", f"{job}/approve", ["approve", "approve refused"], job_id=job_id, status=409)
     unknown = {"tables": ["no_such_table"]}
     await story.tell("POST", f"{job}/retry", ["retry", "retry refused"], unknown, job_id=job_id, status=404)
     await story.tell("POST", f"{job}/cancel", ["cancel"], job_id=job_id)

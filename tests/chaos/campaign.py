@@ -75,7 +75,7 @@ class Campaign:
         self._numbers = itertools.count(1)
         self.summary = Summary()
 
-    def run(self, seconds: float, *, jobs: int = 1) -> Summary:
+    def run(self, seconds: float, *, jobs: int = 0) -> Summary:
         """Faults strike for so many seconds, or until so many jobs were judged where that takes longer."""
         end = time.monotonic() + seconds
 

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 
 import pytest
+from temporalio.client import Client
 
 from deploy.local.stack import LocalStack
 from tests.end_to_end.conftest import FINAL, Jobs, is_final_or_needs_attention
@@ -30,6 +31,7 @@ PAIRS = (
     ("MYSQL", "SQLALCHEMY"),
 )
 
+LOAD_WORKERS = ("worker-load", "worker-load-2")
 HEALED_PAIRS = (("POSTGRES", "MYSQL"), ("MYSQL", "POSTGRES"), ("POSTGRES", "DUCKDB"))
 
 
@@ -38,8 +40,9 @@ def jobs(breakable_stack: LocalStack) -> Jobs:
     return Jobs(breakable_stack)
 
 
-async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple[int, int]:
-    """Kills the first load worker while it loads a batch of the table; the batches loaded by then, and all of them."""
+async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple[str, int, int]:
+    """Kills the load worker that loads a batch of the table: a file may be with one of them all the time. Its name, the
+    batches loaded by then, and all of them."""
     begun = jobs.wait(
         job_id,
         lambda found: is_final_or_needs_attention(found) or any(table["batchesDone"] for table in found["tables"]),
@@ -49,13 +52,19 @@ async def kill_in_mid_table(stack: LocalStack, jobs: Jobs, job_id: str) -> tuple
     workflow_id = f"migration/{job_id}/{table['tableId']}"
     client = await open_client(stack)
     deadline = time.monotonic() + 60
-    while "load_batches" not in await in_flight(client, workflow_id, stack.process("worker-load").pid):
-        assert time.monotonic() < deadline, "the worker has nothing to load"
+    while not (busy := await _loading(stack, client, workflow_id)):
+        assert time.monotonic() < deadline, "no worker has anything to load"
         assert (now := jobs.table(job_id, ""))["status"] == "RUNNING", now
         await asyncio.sleep(0.02)
-    stack.kill("worker-load")
+    stack.kill(busy[0])
     after = jobs.table(job_id, "")
-    return after["batchesDone"], after["batches"]
+    return busy[0], after["batchesDone"], after["batches"]
+
+
+async def _loading(stack: LocalStack, client: Client, workflow_id: str) -> list[str]:
+    return [
+        name for name in LOAD_WORKERS if "load_batches" in await in_flight(client, workflow_id, stack.process(name).pid)
+    ]
 
 
 @pytest.mark.parametrize(("source", "destination"), PAIRS, ids=lambda name: name.lower())
@@ -70,12 +79,10 @@ async def test_a_killed_load_worker_loses_nothing_and_doubles_nothing_between_en
     rows = make_rows(ROWS)
     origin.fill(rows)
     job_id = jobs.post(job(origin, arrival, {"batchSize": BATCH_ROWS}, parallelBatches=PARALLEL))
-    try:
-        done, batches = await kill_in_mid_table(breakable_stack, jobs, job_id)
-        assert 0 < done < batches
-        print(f"{source} → {destination}: killed worker-load in mid-load, {done} of {batches} batches loaded")
-    finally:
-        breakable_stack.restart("worker-load")
+    killed, done, batches = await kill_in_mid_table(breakable_stack, jobs, job_id)
+    breakable_stack.restart(killed)
+    assert 0 < done < batches
+    print(f"{source} → {destination}: killed {killed} in mid-load, {done} of {batches} batches loaded")
     ended = jobs.wait(job_id, lambda found: found["status"] == "COMPLETED", seconds=120)
     assert ended["tables"][0]["proved"], ended
     assert arrival.rows() == rows
