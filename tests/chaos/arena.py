@@ -66,8 +66,7 @@ COMPARED = {
     ),
 }
 """By source table: what must come, and where it is looked for."""
-BATCHES = 100
-"""Of each table."""
+BATCH_ROWS = 200
 BRAKE_SECONDS = 0.15
 SLOW_READING = "(SELECT pg_catalog.pg_sleep(0.2)::text) IS NOT NULL"
 
@@ -136,7 +135,7 @@ class Arena:
     def start_job(self, number: int, rows: int) -> str:
         """A keyed table as it is, one without a key transformed. Asked twice, it is one job."""
         database = f"chaos_{number}"
-        batches = {"batchSize": max(rows // BATCHES, 1), "whereClause": SLOW_READING}
+        batches = {"batchSize": BATCH_ROWS, "whereClause": SLOW_READING}
         transformed = [
             {"type": "COLUMN_MAP", "mapping": {"note": "remark"}},
             {"type": "EXPRESSION", "column": "remark", "expression": "upper(remark)"},

@@ -13,7 +13,7 @@ from tests.chaos.faults import crash_database, cut, kill_worker
 
 SEED = 20261128
 SECONDS = 45.0
-ROWS = 10_000
+ROWS = 6_000
 MUTANT = Path(__file__).with_name("mutant")
 
 
