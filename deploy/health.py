@@ -15,9 +15,11 @@ def find_fault(settings: Settings) -> str | None:
     for port in (settings.api_port, settings.metrics_port):
         if not port:
             continue
-        url = f"http://127.0.0.1:{port}/readyz"
+        scheme = "https" if port == settings.api_port and settings.api_tls_certificate else "http"
+        url = f"{scheme}://127.0.0.1:{port}/readyz"
         try:
-            answer = httpx.get(url, timeout=SECONDS, trust_env=False)
+            # Its certificate is for the name that clients use, and nothing is sent.
+            answer = httpx.get(url, timeout=SECONDS, trust_env=False, verify=False)  # noqa: S501
         except httpx.TransportError as error:
             heard.append(f"{url}: {error}")
             continue
