@@ -139,7 +139,8 @@ class Demo:
         self._say(f"  source           {psql_command(databases.source, SOURCE_DATABASE)}")
         self._say(f"  destination      {psql_command(databases.destination, DESTINATION_DATABASE)}")
         self._say(f"  log in, once     {self._stack.login_link()}")
-        self._say(f"  command line     export STERNA_API={self._stack.api_url} STERNA_API_KEY={self._stack.api_key}")
+        self._say(f"  command line     export STERNA_API={self._stack.api_url}")
+        self._say(f"                   export STERNA_API_KEY_FILE={self._stack.admin_key_file}")
         self._say("                   sterna jobs")
         self._say(f"  temporal         temporal workflow list --address {self._stack.temporal_address}")
         try:

@@ -98,7 +98,8 @@ class LocalStack:
             return client.login_link("administrator", "admin")
 
     @property
-    def _admin_key_file(self) -> Path:
+    def admin_key_file(self) -> Path:
+        """The administrator's key, for this user only."""
         return self.folder / "admin.key"
 
     @property
@@ -130,7 +131,7 @@ class LocalStack:
             self.folder.chmod(0o755)
         for folder in (self.logs, self.documents, self.staging):
             folder.mkdir(parents=True, exist_ok=True)
-        write_private(self._admin_key_file, self.api_key)
+        write_private(self.admin_key_file, self.api_key)
         write_access(self.folder, self.api_url, self.api_key)
         if not self.key_file.exists():
             add_key(self.key_file)
@@ -261,7 +262,7 @@ class LocalStack:
             "STERNA_CLOSED_FOLDERS": json.dumps([str(self.folder)]),
             "STERNA_API_HOST": "127.0.0.1",
             "STERNA_API_PORT": str(self.api_port),
-            "STERNA_ADMIN_KEY_FILE": str(self._admin_key_file),
+            "STERNA_ADMIN_KEY_FILE": str(self.admin_key_file),
             "STERNA_LOG_FORMAT": os.environ.get("STERNA_LOG_FORMAT", "text"),  # people read these logs
             **self._environment,
             **self._process_environment.get(name, {}),
