@@ -50,7 +50,14 @@ servers: ## install the database servers that tests start, where they are missin
 	    apt-get -qq install -y --no-install-recommends $(SERVERS) >/dev/null; \
 	else echo "MariaDB, Firebird, PostgreSQL, faketime or docker-compose is missing: their tests are skipped. Run as root: apt-get install $(SERVERS)"; fi
 
-test: check servers ## check, then every other test on real servers (TEST_MINUTES bounds it)
+# The program alone: its package would start a server that listens beyond this machine.
+$(BIN)/promtool: | $(INSTALLED)
+	@if command -v apt-get >/dev/null; then mkdir -p var/promtool && cd var/promtool && \
+	  { apt-get -qq download prometheus || { apt-get -qq update && apt-get -qq download prometheus; }; } 2>/dev/null && \
+	  dpkg-deb --extract prometheus_*.deb . && install usr/bin/promtool $(CURDIR)/$@; \
+	else echo "promtool is missing: the test of the alerts is skipped"; fi; rm -rf $(CURDIR)/var/promtool
+
+test: check servers $(BIN)/promtool ## check, then every other test on real servers (TEST_MINUTES bounds it)
 	timeout --foreground --kill-after=60 --signal=INT $(TEST_MINUTES)m $(PARALLEL) --ignore=tests/unit
 
 chaos: $(INSTALLED) servers ## break everything on purpose for MINUTES=15, and judge every job (SEED=n repeats)

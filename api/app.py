@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -112,8 +113,8 @@ def create_app(
         summary="Durable, proved batch migration of databases",
         version=version("sterna"),
         lifespan=_beside(
-            Reconciler(store, client, starter).run(),
-            *([observer.run(LOOK_SECONDS)] if begun and begun.pushes_metrics else []),
+            Reconciler(store, client, starter).run,
+            *([partial(observer.run, LOOK_SECONDS)] if begun and begun.pushes_metrics else []),
         ),
         responses=dict.fromkeys(("default", 422), PROBLEM),
         telemetry=NO_SPANS_OF_ITS_OWN,
@@ -173,10 +174,10 @@ async def _listen(settings: Settings, app: FastAPI) -> None:
     await server.serve()
 
 
-def _beside(*works: Coroutine[Any, Any, None]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _beside(*works: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work) for work in works]
+        tasks = [asyncio.create_task(work()) for work in works]
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from core.errors import Defect
 from core.key_spans import KeySpans
 from core.ranges import KeyRange, PageRange, WholeTable
 from core.schema import Digest, TableName, TableSchema
@@ -191,8 +192,16 @@ class LoadBeginning:
     run: int
     """Generations of one number replace each other: the run, or the pass of an incremental table."""
     token: str
+    """Numbers with dots between them, compared from the left: who asks later has the greater one."""
     empties: bool = False
     """A new generation takes away all rows where the table was empty before the run, whoever wrote them."""
+
+    def refuse_straggler(self, newest: str | None) -> None:
+        """To be called with the token of the table's newest load, whatever its run, before anything is done. Raises
+        Defect where that was asked for later: a worker that was stopped, and is missed by nobody, would take away the
+        newer load's rows."""
+        if newest is not None and _order(newest) > _order(self.token):
+            raise Defect(f"load {self.token} of table {self.table_id} comes late: load {newest} has begun")
 
 
 @dataclass(frozen=True)
@@ -264,3 +273,7 @@ class BatchDifference:
     number: int | None
     expected: Digest
     found: Digest
+
+
+def _order(token: str) -> list[int]:
+    return [int(number) for number in token.split(".")]

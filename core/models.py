@@ -144,7 +144,7 @@ class TableRun(Model):
     job_id: str
     run: int
     generation: str
-    """Names the job's execution: a job that starts again after it ended copies its tables anew."""
+    """The job's run, and how often the table has begun in it: begins the tokens of its loads."""
     entry: TableEntry
     options: JobOptions
     snapshot: Snapshot | None

@@ -338,7 +338,7 @@ class MigrationJob:
         return TableRun(
             job_id=self._run.job_id,
             run=self._run.run,
-            generation=f"{workflow.info().run_id}.{self._copies.get(entry.table_id, 1)}",
+            generation=f"{self._run.run}.{self._copies.get(entry.table_id, 1)}",
             entry=entry,
             options=self._known_plan.options,
             snapshot=current,

@@ -198,9 +198,10 @@ class TableSteps:
 
     @property
     def token(self) -> str:
-        """Names the load before the destination has numbered it."""
+        """Names the load before the destination has numbered it: greater than those asked for before (see
+        `LoadBeginning`)."""
         healed = self._state.healing.rounds  # a copy because of a difference is of the same moment
-        return f"{self._state.generation}.{self.epoch}" + (f".{healed}" if healed else "")
+        return f"{self._state.generation}.{self.epoch}.{healed}"
 
     @property
     def counts(self) -> bool:

@@ -43,7 +43,7 @@ from core.value_type import Arrival, ValueType
 FOREIGN = "conformance"
 """The dialect of the tables that are sent: no connector's own."""
 RUN = 1
-FIRST = "first"
+FIRST = "1"
 
 Row = tuple[str | None, ...]
 

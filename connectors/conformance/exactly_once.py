@@ -12,7 +12,7 @@ import pytest
 from connectors.conformance.behaviours import needs
 from connectors.conformance.copying import ID, NAME, Destination, Row
 from connectors.conformance.harness import Harness
-from core.errors import DataMismatch, DataRejected, InvalidConfiguration, MigrationError
+from core.errors import DataMismatch, DataRejected, Defect, InvalidConfiguration, MigrationError
 from core.schema import Digest
 
 ROWS: Sequence[Row] = [("1", "one"), ("2", None), ("3", "three")]
@@ -169,9 +169,9 @@ class LoadsOnce:
     async def test_same_token(self, harness: Harness) -> None:
         """The same token gets the same load, and nothing is taken away."""
         destination = await Destination.prepare(harness)
-        begun = await destination.begin("a")
+        begun = await destination.begin("1")
         await destination.load(ROWS, load=begun.load)
-        again = await destination.begin("a")
+        again = await destination.begin("1")
         assert (again.load, again.rows_before) == (begun.load, begun.rows_before)
         assert harness.count(destination.table.name) == len(ROWS)
 
@@ -179,9 +179,9 @@ class LoadsOnce:
     async def test_new_token(self, harness: Harness) -> None:
         """A new token of the same run takes away what the run's earlier load wrote into the empty table."""
         destination = await Destination.prepare(harness)
-        first = (await destination.begin("a")).load
+        first = (await destination.begin("1")).load
         await destination.load(ROWS, load=first)
-        second = await destination.begin("b")
+        second = await destination.begin("2")
         assert second.load > first
         assert second.rows_before == 0
         assert harness.count(destination.table.name) == 0
@@ -194,11 +194,11 @@ class LoadsOnce:
         """Rows that stood before are counted and never taken away by a new token: they stay, or it is refused."""
         destination = await Destination.prepare(harness)
         await self._stand_before(harness, destination)
-        begun = await destination.begin("a")
+        begun = await destination.begin("1")
         assert (begun.rows_before, begun.emptied) == (1, False)
         await destination.load(ROWS, load=begun.load)
         with contextlib.suppress(InvalidConfiguration):
-            await destination.begin("b")
+            await destination.begin("2")
             assert harness.count(destination.table.name) == 1
         assert harness.count(destination.table.name, harness.one_of("id", [100])) == 1
 
@@ -207,11 +207,11 @@ class LoadsOnce:
         """`replace` empties the table once, at the beginning of the load."""
         destination = await Destination.prepare(harness)
         await self._stand_before(harness, destination)
-        begun = await destination.begin("a", replace=True)
+        begun = await destination.begin("1", replace=True)
         assert begun.emptied
         assert begun.rows_before == 0
         await destination.load(ROWS, load=begun.load)
-        assert (await destination.begin("a", replace=True)).load == begun.load
+        assert (await destination.begin("1", replace=True)).load == begun.load
         assert harness.count(destination.table.name) == len(ROWS)
 
     @needs("writes")
@@ -219,7 +219,7 @@ class LoadsOnce:
         """Another run appends to what the run before wrote."""
         destination = await Destination.prepare(harness)
         await destination.copy(ROWS)
-        second = await destination.begin("b", run=2)
+        second = await destination.begin("2", run=2)
         assert second.rows_before == len(ROWS)
         await destination.load(MORE, load=second.load)
         assert harness.count(destination.table.name) == len(ROWS) + len(MORE)
@@ -228,13 +228,26 @@ class LoadsOnce:
     async def test_straggler(self, harness: Harness) -> None:
         """A batch of an older load loads nothing into the newer one."""
         destination = await Destination.prepare(harness)
-        first = (await destination.begin("a")).load
-        second = (await destination.begin("b")).load
+        first = (await destination.begin("1")).load
+        second = (await destination.begin("2")).load
         with pytest.raises(MigrationError):
             await destination.load(ROWS, load=first)
         assert harness.count(destination.table.name) == 0
         await destination.load(MORE, load=second)
         assert harness.count(destination.table.name) == len(MORE)
+
+    @needs("writes")
+    async def test_straggling_beginning(self, harness: Harness) -> None:
+        """A load that was asked for before the newest one, and comes after it, takes nothing away: not even one of an
+        earlier run."""
+        destination = await Destination.prepare(harness)
+        load = (await destination.begin("2.1.3.0", run=2)).load
+        await destination.load(ROWS, load=load)
+        for token, run in (("2.1.2.10", 2), ("1.20.1.0", 1)):
+            with pytest.raises(Defect):
+                await destination.begin(token, run=run)
+        assert harness.count(destination.table.name) == len(ROWS)
+        assert (await destination.begin("2.1.3.0", run=2)).load == load
 
     @needs("writes")
     async def test_batches_at_once(self, harness: Harness) -> None:
@@ -256,7 +269,7 @@ class LoadsOnce:
         """The ledger keeps the tables of a job, and jobs, apart."""
         one, other = await Destination.prepare(harness), await Destination.prepare(harness)
         first, second = await one.copy(ROWS), await other.copy(MORE)
-        await one.begin("b")
+        await one.begin("2")
         assert harness.count(other.table.name) == len(MORE)
         assert len(await other.writer.ledger_rows(other.load_ref(second))) == 1
         assert (await other.load(MORE, load=second)).repeated

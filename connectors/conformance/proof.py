@@ -76,7 +76,7 @@ class Proves:
         """The digest of one load leaves out the rows that stood before it."""
         destination, _ = await _destination(harness, ROWS)
         before = [("5", "x", "y", "7"), ("6", None, None, None)]
-        second = await destination.begin("b", run=2)
+        second = await destination.begin("2", run=2)
         await destination.load(before, load=second.load)
         found = await destination.proof.digest_load(
             destination.table, destination.method, destination.load_ref(second.load)

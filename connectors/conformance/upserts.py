@@ -32,12 +32,12 @@ class Upserts:
         assert (await destination.load(FIRST, load=load)).repeated
         assert sorted(await destination.rows()) == sorted(AFTER)
         assert await _proved(destination, load) == destination.digest([*FIRST, *SECOND])
-        later = (await destination.begin("b")).load
+        later = (await destination.begin("2")).load
         await destination.load(SECOND, load=later)
         assert later == load + 1
         assert sorted(await destination.rows()) == sorted(AFTER)
         assert await _proved(destination, later) == destination.digest(SECOND)
-        empty = (await destination.begin("c", run=3)).load
+        empty = (await destination.begin("3", run=3)).load
         await destination.load([], load=empty)
         assert await _proved(destination, empty) == destination.digest([])
 

@@ -74,7 +74,7 @@ class MovesOut:
         """Rows that others wrote are never moved."""
         destination = await self._prepare(harness)
         await destination.copy(ROWS[2:3])
-        load = (await destination.begin("b", run=2)).load
+        load = (await destination.begin("2", run=2)).load
         await destination.load([("7", "70")], load=load)
         assert await self._move_out(destination, load, Kept()) == 0
         assert harness.count(destination.table.name) == 2

@@ -76,6 +76,13 @@ class Ledger:
                 key = lock_key(begin.job_id, begin.table_id)
                 if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", key):
                     await self._end_predecessors(connection, key)
+                newest = await connection.fetchval(
+                    f"SELECT token FROM {self.sql} WHERE job_id = $1 AND table_id = $2 AND number = {BEGINNING} "
+                    "ORDER BY load DESC LIMIT 1",
+                    begin.job_id,
+                    begin.table_id,
+                )
+                begin.refuse_straggler(newest)
                 earlier = await connection.fetchrow(
                     f"SELECT load, rows, emptied, token FROM {self.sql} WHERE job_id = $1 AND table_id = $2 "
                     f"AND number = {BEGINNING} AND run = $3 ORDER BY load DESC LIMIT 1",

@@ -92,6 +92,8 @@ class SqlLedger:
     ) -> LoadGeneration:
         """See `WritesRows.begin_load`. No other session loads into the table meanwhile."""
         table = RowsOf(self.dialect, session, target.table)
+        newest = await self._beginning(session, begin.job_id, begin.table_id)
+        begin.refuse_straggler(newest["token"] if newest else None)
         before = await self._beginning(session, begin.job_id, begin.table_id, run=begin.run)
         if before is not None and before["token"] == begin.token:
             return LoadGeneration(int(before["load"]), int(before["rows"]), bool(before["emptied"]))
@@ -228,10 +230,12 @@ class SqlLedger:
             "restore what stood in the table before (or empty it) and start a new job, or use loadMode replace",
         )
 
-    async def _beginning(self, session: SqlSession, job_id: str, table_id: str, *, run: int) -> dict[str, Any] | None:
-        """The newest row of the run that begins a load."""
+    async def _beginning(
+        self, session: SqlSession, job_id: str, table_id: str, *, run: int | None = None
+    ) -> dict[str, Any] | None:
+        """The newest row that begins a load (of a run, where one is given)."""
         names = ("load", "rows", "digest", "emptied", "token")
-        wanted = {"job_id": job_id, "table_id": table_id, "number": BEGINNING, "run": run}
+        wanted = {"job_id": job_id, "table_id": table_id, "number": BEGINNING} | ({} if run is None else {"run": run})
         found = await self._select(session, names, wanted)
         newest = max(found, key=lambda row: int(row[0]), default=None)
         return dict(zip(names, newest, strict=True)) if newest is not None else None

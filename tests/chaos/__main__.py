@@ -14,8 +14,8 @@ from pathlib import Path
 from tests.chaos.arena import Arena
 from tests.chaos.campaign import Campaign
 
-ROWS = 20_000
-TOGETHER = 4
+ROWS = 8_000
+TOGETHER = 5
 MINUTES_PER_JOB = 0.75
 
 
@@ -36,7 +36,13 @@ def main() -> None:
                 print("no full staging disk: a small file system can be mounted by root only", flush=True)
             if not arena.clock.can_jump:
                 print("no clock jump: libfaketime is missing (apt-get install faketime)", flush=True)
-            campaign = Campaign(arena, lambda text: print(text, flush=True), rows=given.rows, together=TOGETHER)
+            begun = time.monotonic()
+            campaign = Campaign(
+                arena,
+                lambda text: print(f"{time.monotonic() - begun:5.0f} s  {text}", flush=True),
+                rows=given.rows,
+                together=TOGETHER,
+            )
             summary = campaign.run(60 * given.minutes, jobs=round(given.minutes / MINUTES_PER_JOB))
     print(f"seed {given.seed}: {summary.text()}")
     sys.exit(bool(summary.violations))

@@ -24,7 +24,8 @@ from tests.conftest import connect
 from tests.end_to_end.conftest import Jobs
 from tests.end_to_end.observation import in_flight, open_client
 
-STAGES = ("control", "extract", "transform", "load", "load", "validate")
+STAGES = ("control", "extract", "extract", "transform", "load", "load", "validate")
+"""Of the two whose workers are stopped there are two: the other one goes on."""
 STAGING_MEGABYTES = 64
 SOURCE = """
 CREATE TABLE public.items (id bigint PRIMARY KEY, word text NOT NULL, amount numeric(12,2), made timestamptz);
@@ -97,6 +98,7 @@ class Arena:
         self.small_staging = False
         self.working: dict[int, str] = {}
         """Ids of the jobs that may be struck, by number."""
+        self._seen: dict[int, dict[str, Any] | None] = {}
         self.jobs: Jobs
 
     def __enter__(self) -> Arena:
@@ -159,22 +161,28 @@ class Arena:
             **{"Idempotency-Key": f"chaos {number}"},
         )
 
-    def progress(self, job_id: str) -> dict[str, Any] | None:
-        """None while nobody answers, as after a fault."""
+    def look(self, number: int, job_id: str) -> dict[str, Any] | None:
+        """A job's progress; None while nobody answers, as after a fault."""
+        found = None
         with contextlib.suppress(Exception):
-            return self.jobs.progress(job_id)
-        return None
+            found = self.jobs.progress(job_id)
+        self._seen[number] = found
+        return found
 
     def loading(self) -> list[int]:
         """Numbers of the jobs that have begun to load and have batches left; while nobody answers, of all."""
-        found = {number: self.progress(job_id) for number, job_id in list(self.working.items())}
+        found = self._last_seen()
         if None in found.values():
             return list(found)
         return [number for number, progress in found.items() if progress and _loads(progress)]
 
     def all_progress(self) -> list[dict[str, Any]]:
-        """Of the jobs that may be struck, as far as somebody answers."""
-        return [found for job_id in list(self.working.values()) if (found := self.progress(job_id)) is not None]
+        """Of the jobs that may be struck, as far as somebody answered."""
+        return [progress for progress in self._last_seen().values() if progress is not None]
+
+    def _last_seen(self) -> dict[int, dict[str, Any] | None]:
+        """What their operators saw last: asking for it again and again would be most of what this machine does."""
+        return {number: self._seen[number] for number in list(self.working) if number in self._seen}
 
     def connect(self, server: PostgresServer, number: int) -> psycopg.Connection[tuple[object, ...]]:
         """Past the proxies."""
@@ -193,13 +201,9 @@ class Arena:
     async def _in_hand(self, process: str | None) -> list[str]:
         client = await asyncio.wait_for(open_client(self.stack), 3)
         workers = [name for name in self.stack.own_programs if name.startswith("worker")]
-        names = workers if process is None else [process]
-        return [
-            activity
-            for workflow_id in await workflows(client)
-            for name in names
-            for activity in await in_flight(client, workflow_id, self.stack.process(name).pid)
-        ]
+        pids = [self.stack.process(name).pid for name in (workers if process is None else [process])]
+        asked = [in_flight(client, workflow_id, *pids) for workflow_id in await workflows(client)]
+        return [activity for found in await asyncio.gather(*asked) for activity in found]
 
     def _side(self, server: PostgresServer, port: int, database: str) -> dict[str, Any]:
         return {"type": "POSTGRES", "host": "127.0.0.1", "port": port, "user": server.user, "database": database}

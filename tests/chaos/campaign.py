@@ -17,7 +17,7 @@ import psycopg
 from temporalio.service import RPCError
 
 from tests.chaos.arena import COMPARED, Arena, workflows
-from tests.chaos.faults import FAULTS, Fault, Landed
+from tests.chaos.faults import OF_DATABASES, OF_PROCESSES, Fault, Faults, Landed
 from tests.end_to_end.observation import open_client, staged
 from tests.independent_comparison import assert_same_rows
 
@@ -61,17 +61,22 @@ class Summary:
 
 class Campaign:
     """Strikes until the time is over; every job that was begun is judged. `together` jobs work at once, so that there
-    is nearly always something to hit."""
+    is nearly always something to hit, and each of `strikers` goes its own rounds: one fault meets another's ruins."""
 
     def __init__(
-        self, arena: Arena, tell: Tell, *, rows: int, together: int = 1, faults: tuple[tuple[int, Fault], ...] = FAULTS
+        self,
+        arena: Arena,
+        tell: Tell,
+        *,
+        rows: int,
+        together: int = 1,
+        strikers: tuple[Faults, ...] = (OF_PROCESSES, OF_DATABASES),
     ) -> None:
         self._arena = arena
         self._tell = tell
         self._rows = rows
         self._together = together
-        self._faults = [fault for weight, fault in faults for _ in range(weight)]
-        self._round: list[Fault] = []
+        self._strikers = strikers
         self._numbers = itertools.count(1)
         self.summary = Summary()
 
@@ -82,11 +87,14 @@ class Campaign:
         def goes_on() -> bool:
             return time.monotonic() < end or self.summary.jobs < jobs
 
-        with ThreadPoolExecutor(self._together) as lanes:
-            busy = [lanes.submit(self._work, goes_on) for _ in range(self._together)]
-            while goes_on() and not all(lane.done() for lane in busy):
-                self._strike()
-        for lane in busy:
+        with ThreadPoolExecutor(self._together + len(self._strikers)) as lanes:
+            works = [lanes.submit(self._work, goes_on) for _ in range(self._together)]
+
+            def something_works() -> bool:
+                return goes_on() and not all(work.done() for work in works)
+
+            strikes = [lanes.submit(self._strike, faults, something_works) for faults in self._strikers]
+        for lane in [*works, *strikes]:
             lane.result()
         return self.summary
 
@@ -99,37 +107,44 @@ class Campaign:
             self._tell(f"job {number}: {job_id}")
             self._arena.working[number] = job_id
             try:
-                progress = self._watch(job_id)
+                progress = self._watch(number, job_id)
             finally:
                 del self._arena.working[number]
             self._judge(number, job_id, progress)
 
-    def _strike(self) -> None:
-        """The next fault of the round; one that finds nothing to hit comes again later."""
+    def _strike(self, faults: Faults, goes_on: Callable[[], bool]) -> None:
+        """In rounds; a fault that finds nothing to hit comes again in the next."""
         chance = self._arena.chance
-        time.sleep(chance.uniform(0.1, 0.6))
-        numbers = self._arena.loading()
-        if not numbers:
-            return
-        if not self._round:
-            self._round = chance.sample(self._faults, len(self._faults))
-        fault = self._round.pop()
+        missed: list[Fault] = []
+        while goes_on():
+            due = [*missed, *(fault for weight, fault in faults for _ in range(weight))]
+            missed = []
+            for fault in chance.sample(due, len(due)):
+                while goes_on() and not (numbers := self._arena.loading()):
+                    time.sleep(0.2)
+                if not goes_on():
+                    break
+                if not self._lands(fault, chance.choice(numbers)):
+                    missed.append(fault)
+                time.sleep(chance.uniform(0.1, 0.6))
+
+    def _lands(self, fault: Fault, number: int) -> bool:
         try:
-            landed = fault(self._arena, chance.choice(numbers))
+            landed = fault(self._arena, number)
         except (psycopg.Error, RPCError, httpx.TransportError) as error:
             self._tell(f"  could not strike: {error!r}")
             landed = None
         if landed is None:
             self.summary.missed += 1
             self._tell(f"  nothing to hit for {fault.__qualname__.split('.')[0]}")
-            self._round.insert(0, fault)
         else:
             self.summary.landed.append(landed)
             self._tell(f"  {landed.kind}: {landed.in_flight}")
+        return landed is not None
 
-    def _operate(self, job_id: str) -> dict[str, Any] | None:
+    def _operate(self, number: int, job_id: str) -> dict[str, Any] | None:
         """What an operator does who reads that something waits for him."""
-        progress = self._arena.progress(job_id)
+        progress = self._arena.look(number, job_id)
         if progress is None or progress["status"] != "ACTIVE":
             return progress
         waits = progress["stage"] == "waiting for an operator" or any(
@@ -142,15 +157,15 @@ class Campaign:
                 self.summary.retries += answer.is_success
         return progress
 
-    def _watch(self, job_id: str) -> dict[str, Any] | None:
+    def _watch(self, number: int, job_id: str) -> dict[str, Any] | None:
         """The job's last progress, as its operator sees it."""
         deadline = time.monotonic() + END_SECONDS
         progress = None
         while time.monotonic() < deadline:
-            progress = self._operate(job_id)
+            progress = self._operate(number, job_id)
             if progress is not None and progress["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
                 break
-            time.sleep(0.5)
+            time.sleep(1.0)
         return progress
 
     def _judge(self, number: int, job_id: str, progress: dict[str, Any] | None) -> None:

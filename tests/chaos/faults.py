@@ -40,10 +40,10 @@ Fault = Callable[[Arena, int], Landed | None]
 
 
 def kill_worker(stage: str) -> Fault:
-    """SIGKILL; a successor starts at once."""
+    """SIGKILL of one of the stage's workers; a successor starts at once."""
 
     def strike(arena: Arena, number: int) -> Landed | None:
-        victim = stage if stage != "worker-load" else arena.chance.choice(["worker-load", "worker-load-2"])
+        victim = arena.chance.choice([name for name in arena.stack.own_programs if name.startswith(stage)])
         if not (hit := arena.work_in_hand(victim)):
             return None
         arena.stack.kill(victim)
@@ -53,16 +53,16 @@ def kill_worker(stage: str) -> Fault:
     return strike
 
 
-def stop_worker(stage: str) -> Fault:
+def stop_worker(name: str) -> Fault:
     """SIGSTOP, and SIGCONT when others have long taken over."""
 
     def strike(arena: Arena, number: int) -> Landed | None:
-        if not (hit := arena.work_in_hand(stage)):
+        if not (hit := arena.work_in_hand(name)):
             return None
-        arena.stack.kill(stage, signal.SIGSTOP)
-        pid = arena.stack.process(stage).pid
-        threading.Timer(STOPPED_SECONDS, _awake, [arena, stage, pid]).start()
-        return Landed(f"stop {stage}", ", ".join(hit), "load_batches" in hit)
+        arena.stack.kill(name, signal.SIGSTOP)
+        pid = arena.stack.process(name).pid
+        threading.Timer(STOPPED_SECONDS, _awake, [arena, name, pid]).start()
+        return Landed(f"stop {name}", ", ".join(hit), "load_batches" in hit)
 
     return strike
 
@@ -141,7 +141,8 @@ def deadlock(arena: Arena, number: int) -> Landed | None:
             rival.autocommit = False
             rival.execute("SET deadlock_timeout = '8s'; SET lock_timeout = '6s'")  # the load is to be the victim
             rival.execute("LOCK TABLE public.items IN ACCESS EXCLUSIVE MODE")
-            _within(3.0, lambda: _waiting(watching))
+            if not _within(LAND_SECONDS, lambda: _waiting(watching)):
+                return None
             rival.execute("LOCK TABLE public.sterna_ledger IN ACCESS EXCLUSIVE MODE")
             rival.rollback()
         hits = 0
@@ -173,27 +174,30 @@ def jump_clock(arena: Arena, number: int) -> Landed | None:
     return Landed("clock jump", f"{', '.join(sorted(set(hit)))}, {seen:+.0f} s", "load_batches" in hit)
 
 
-FAULTS: tuple[tuple[int, Fault], ...] = (
-    (4, kill_worker("worker-load")),
+Faults = tuple[tuple[int, Fault], ...]
+"""How often each comes in one round, in a shuffled order."""
+OF_PROCESSES: Faults = (
+    (3, kill_worker("worker-load")),
     (1, kill_worker("worker-extract")),
     (1, kill_worker("worker-transform")),
     (1, kill_worker("worker-control")),
     (1, stop_worker("worker-load-2")),
-    (1, stop_worker("worker-extract")),
+    (1, stop_worker("worker-extract-2")),
     (1, kill_service("api")),
     (1, kill_service("temporal")),
-    (1, crash_database("source")),
-    (1, crash_database("destination")),
-    (5, cut("commit")),
+    (1, jump_clock),
+)
+OF_DATABASES: Faults = (
+    (4, cut("commit")),
     (1, cut("destination")),
     (1, cut("source")),
+    (1, crash_database("source")),
+    (1, crash_database("destination")),
     (1, plant_error("40001", "serialization failure")),
     (1, plant_error("53100", "destination out of space")),
     (1, deadlock),
     (1, fill_staging),
-    (1, jump_clock),
 )
-"""How often each comes in one round, in a shuffled order: ten rounds have ten of every kind, and two hundred in all."""
 
 
 def _awake(arena: Arena, stage: str, pid: int) -> None:

@@ -36,7 +36,7 @@ def test_whatever_strikes_a_job_its_destination_holds_what_its_source_held() -> 
 def test_the_campaign_sees_a_ledger_that_is_written_outside_the_transaction() -> None:
     faults = ((2, kill_worker("worker-load")), (2, cut("destination")), (1, crash_database("destination")))
     with arena(PYTHONPATH=str(MUTANT)) as built:
-        summary = Campaign(built, print, rows=ROWS, faults=faults).run(SECONDS)
+        summary = Campaign(built, print, rows=ROWS, strikers=(faults,)).run(SECONDS)
     print(f"seed {SEED}: {summary.text()}")
     assert summary.landed
     assert summary.violations

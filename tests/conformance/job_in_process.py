@@ -160,12 +160,12 @@ class JobInProcess:
         isolation = RejectIsolation(self._connections, self._routes, self._documents)
         transform = TransformActivities(self._routes, self._staging, RowChanges(self._routes), refused, isolation)
         load = LoadActivities(self._connections, self._routes, self._staging, refused, isolation)
-        begun = await self._activity.run(load.begin_load, LoadStart(route=reference, token="token"))
+        begun = await self._activity.run(load.begin_load, LoadStart(route=reference, token="1"))
         staged = await self._activity.run(
             extract.extract_batches,
             ExtractInput(
                 route=reference,
-                token="token",
+                token="1",
                 span=BatchSpan(first=0, count=route.plan.batches),
                 snapshot=None,
                 digests=True,
@@ -176,7 +176,7 @@ class JobInProcess:
                 transform.transform_batches,
                 TransformInput(
                     route=reference,
-                    token="token",
+                    token="1",
                     batches=staged.batches,
                     digests=True,
                     allowed_rejects=allowed,

@@ -221,7 +221,7 @@ async def test_a_worker_killed_within_a_load_leaves_nothing_of_it(new_file: NewF
 async def test_a_straggler_of_an_earlier_load_cannot_commit_into_the_next_one(new_file: NewFile) -> None:
     source, destination = new_file("source"), new_file("destination")
     arriving = await arriving_in(destination, source)
-    old = await arriving.begin("old")
+    old = await arriving.begin("1")
     parts = await source.read("t")
     written, go_on = asyncio.Event(), asyncio.Event()
 
@@ -238,7 +238,7 @@ async def test_a_straggler_of_an_earlier_load_cannot_commit_into_the_next_one(ne
 
     straggler = asyncio.create_task(stalled())
     await written.wait()
-    new = await arriving.begin("new")
+    new = await arriving.begin("2")
     assert new.load == old.load + 1
     go_on.set()
     with pytest.raises(Contended):

@@ -63,14 +63,15 @@ async def open_client(stack: LocalStack) -> Client:
     return await Client.connect(stack.temporal_address, data_converter=pydantic_data_converter)
 
 
-async def in_flight(client: Client, workflow_id: str, pid: int) -> list[str]:
-    """Activities of a workflow that the process with this id works on, as Temporal knows it."""
+async def in_flight(client: Client, workflow_id: str, *pids: int) -> list[str]:
+    """Activities of a workflow that the processes with these ids work on, as Temporal knows it."""
     described = await client.get_workflow_handle(workflow_id).describe()
+    identities = tuple(f"{pid}@" for pid in pids)
     return [
         pending.activity_type.name
         for pending in described.raw_description.pending_activities
         if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-        and pending.last_worker_identity.startswith(f"{pid}@")
+        and pending.last_worker_identity.startswith(identities)
     ]
 
 

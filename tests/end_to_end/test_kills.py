@@ -38,8 +38,7 @@ async def busy_with(stack: LocalStack, workflow_id: str, name: str) -> list[str]
     while True:
         found = [
             activity
-            for each in names
-            for activity in await in_flight(client, workflow_id, stack.process(each).pid)
+            for activity in await in_flight(client, workflow_id, *(stack.process(each).pid for each in names))
             if activity in ("extract_batches", "load_batches")
         ]
         if found:

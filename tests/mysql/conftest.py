@@ -158,7 +158,7 @@ class Arriving:
             names=list(self.columns),
         )
 
-    async def begin(self, token: str = "a", run: int = 1, *, replace: bool = False) -> LoadGeneration:
+    async def begin(self, token: str = "1", run: int = 1, *, replace: bool = False) -> LoadGeneration:
         beginning = LoadBeginning("job", self.table, run, token)
         return await self.database.connector().begin_load(beginning, self.target, replace=replace)
 

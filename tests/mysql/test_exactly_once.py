@@ -122,7 +122,7 @@ async def test_a_load_waits_for_the_batches_of_the_one_before(arriving: Arriving
         arriving.database.connector().load_arrow(arriving.target, entry, slow(), lambda _: None)
     )
     await going.wait()
-    anew = await arriving.begin("b")
+    anew = await arriving.begin("2")
     assert loading.done()
     assert anew.load == begun.load + 1
     assert arriving.database.run("SELECT COUNT(*) FROM t") == "0\n"

@@ -97,7 +97,7 @@ class Loading:
         """Of the rows as sent, computed outside the database."""
         return digest_batch(self.batch(rows), self.proof.columns)
 
-    async def begin(self, token: str = "a") -> int:
+    async def begin(self, token: str = "1") -> int:
         """The load's number."""
         begun = await self.connector.begin_load(LoadBeginning(self.name, "table", 1, token), self.target, replace=False)
         return begun.load

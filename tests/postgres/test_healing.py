@@ -50,7 +50,7 @@ class Destination:
     async def heal(self, rows: bytes, spans: KeySpans) -> Loaded:
         await self.connector.prepare_ledger()
         begun = await self.connector.begin_load(
-            LoadBeginning("job", "table", 1, "a"), LoadTarget(TABLE, []), replace=False
+            LoadBeginning("job", "table", 1, "1"), LoadTarget(TABLE, []), replace=False
         )
         target = LoadTarget(TABLE, ["id", "j"], as_text=True, in_place_of=spans)
         entry = LedgerEntry("job", "table", begun.load, 3, Digest(rows=rows.count(b"\n")))

@@ -84,7 +84,7 @@ async def test_the_digest_of_the_loaded_rows_is_exact(
 
     await connector.prepare_ledger()
     target = LoadTarget(TARGET, names, as_text=form == "text")
-    begun = await connector.begin_load(LoadBeginning("job", "table", 1, "a"), target, replace=False)
+    begun = await connector.begin_load(LoadBeginning("job", "table", 1, "1"), target, replace=False)
     entry = LedgerEntry("job", "table", begun.load, 0, extracted)
     loaded = await connector.load_isolating(target, entry, batch, proof, keep, most=120, digests=True)
 
@@ -107,7 +107,7 @@ async def test_duplicates_among_the_rows_of_a_batch_leave_the_first_one(
     await connector.prepare_ledger()
     target = LoadTarget(TARGET, ["id", "t"], as_text=True)
     proof = DigestMethod(CANONICAL_DIGEST, (DigestColumn("id", "text"), DigestColumn("t", "text")))
-    load = (await connector.begin_load(LoadBeginning("job", "table", 1, "a"), target, replace=False)).load
+    load = (await connector.begin_load(LoadBeginning("job", "table", 1, "1"), target, replace=False)).load
     entry = LedgerEntry("job", "table", load, 0, Digest(rows=4))
     kept: list[RefusedRow] = []
 

@@ -75,7 +75,7 @@ async def load(destination: Postgres, what: LedgerEntry, source: AsyncIterator[b
 
 
 async def test_the_same_batch_is_loaded_once(destination: Postgres, postgres: PostgresServer, database: str) -> None:
-    number = await begin(destination, "a")
+    number = await begin(destination, "1")
     assert not await load(destination, entry(number, 0, 2), parts(b"1\n2\n"))
     assert await load(destination, entry(number, 0, 2), parts(b"1\n2\n"))
     assert count(postgres, database) == 2
@@ -84,7 +84,7 @@ async def test_the_same_batch_is_loaded_once(destination: Postgres, postgres: Po
 async def test_a_row_count_that_differs_rolls_rows_and_ledger_back(
     destination: Postgres, postgres: PostgresServer, database: str
 ) -> None:
-    number = await begin(destination, "a")
+    number = await begin(destination, "1")
     with pytest.raises(DataMismatch):
         await load(destination, entry(number, 0, 3), parts(b"1\n2\n"))
     assert count(postgres, database) == 0
@@ -94,11 +94,11 @@ async def test_a_row_count_that_differs_rolls_rows_and_ledger_back(
 async def test_the_same_token_keeps_the_load_and_a_new_one_takes_its_rows_away(
     destination: Postgres, postgres: PostgresServer, database: str
 ) -> None:
-    first = await begin(destination, "a")
+    first = await begin(destination, "1")
     await load(destination, entry(first, 0, 1), parts(b"1\n"))
-    assert await begin(destination, "a") == first
+    assert await begin(destination, "1") == first
     assert count(postgres, database) == 1
-    assert await begin(destination, "b") == first + 1
+    assert await begin(destination, "2") == first + 1
     assert count(postgres, database) == 0
 
 
@@ -107,9 +107,9 @@ async def test_a_new_copy_spares_rows_that_stood_before(
 ) -> None:
     with connect(postgres, database) as connection:
         connection.execute("INSERT INTO numbers VALUES (100), (101)")
-    first = await begin(destination, "a")
+    first = await begin(destination, "1")
     await load(destination, entry(first, 0, 3), parts(b"1\n2\n3\n"))
-    await begin(destination, "b")
+    await begin(destination, "2")
     assert count(postgres, database) == 2
     assert count(postgres, database, "WHERE i >= 100") == 2
 
@@ -117,12 +117,12 @@ async def test_a_new_copy_spares_rows_that_stood_before(
 async def test_another_run_appends_or_replaces_as_it_is_told(
     destination: Postgres, postgres: PostgresServer, database: str
 ) -> None:
-    first = await begin(destination, "a")
+    first = await begin(destination, "1")
     await load(destination, entry(first, 0, 1), parts(b"1\n"))
-    second = await begin(destination, "b", run=2)
+    second = await begin(destination, "2", run=2)
     await load(destination, entry(second, 0, 1), parts(b"1\n"))
     assert count(postgres, database) == 2
-    third = await begin(destination, "c", run=3, replace=True)
+    third = await begin(destination, "3", run=3, replace=True)
     await load(destination, entry(third, 0, 1), parts(b"1\n"))
     assert count(postgres, database) == 1
 
@@ -130,7 +130,7 @@ async def test_another_run_appends_or_replaces_as_it_is_told(
 async def test_a_predecessor_that_holds_the_batch_is_ended(
     destination: Postgres, postgres: PostgresServer, database: str
 ) -> None:
-    number = await begin(destination, "a")
+    number = await begin(destination, "1")
     for_ever = asyncio.Event()
     stalled = asyncio.create_task(load(destination, entry(number, 0, 1), parts(b"1\n", wait_for=for_ever)))
     await asyncio.sleep(0.5)
@@ -144,11 +144,11 @@ async def test_a_predecessor_that_holds_the_batch_is_ended(
 async def test_a_straggler_of_an_earlier_load_cannot_write_into_the_new_one(
     destination: Postgres, postgres: PostgresServer, database: str
 ) -> None:
-    first = await begin(destination, "a")
+    first = await begin(destination, "1")
     for_ever = asyncio.Event()
     straggler = asyncio.create_task(load(destination, entry(first, 0, 1), parts(b"1\n", wait_for=for_ever)))
     await asyncio.sleep(0.5)
-    await begin(build(postgres, database), "b")
+    await begin(build(postgres, database), "2")
     for_ever.set()
     with contextlib.suppress(Exception):
         await straggler
@@ -160,14 +160,14 @@ async def test_a_straggler_of_an_earlier_load_cannot_write_into_the_new_one(
 async def test_a_new_copy_into_an_empty_table_spares_rows_that_came_since(
     destination: Postgres, postgres: PostgresServer, database: str
 ) -> None:
-    first = await begin(destination, "a")
+    first = await begin(destination, "1")
     await load(destination, entry(first, 0, 1), parts(b"1\n"))
     with connect(postgres, database) as connection:
         connection.execute("INSERT INTO numbers VALUES (100)")
-    second = await begin(destination, "b")
+    second = await begin(destination, "2")
     assert count(postgres, database, "WHERE i < 100") == 0
     await load(destination, entry(second, 0, 1), parts(b"2\n"))
-    await begin(destination, "c")
+    await begin(destination, "3")
     assert count(postgres, database) == count(postgres, database, "WHERE i = 100") == 1
 
 
@@ -181,16 +181,16 @@ async def test_a_table_that_others_read_is_not_emptied_and_does_not_hold_them_up
             reader.execute("SELECT count(*) FROM numbers")
             async with asyncio.timeout(20):
                 with pytest.raises(Contended):
-                    await begin(destination, "a", replace=True)
+                    await begin(destination, "1", replace=True)
     assert count(postgres, database) == 1
-    await begin(destination, "a", replace=True)
+    await begin(destination, "1", replace=True)
     assert count(postgres, database) == 0
 
 
 async def test_a_batch_that_meets_a_locked_table_ends_as_contended(
     destination: Postgres, postgres: PostgresServer, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = await begin(destination, "a")
+    number = await begin(destination, "1")
     monkeypatch.setitem(LIVENESS_SETTINGS, "lock_timeout", "200ms")
     with connect(postgres, database) as other, other.transaction():
         other.execute("LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE")
@@ -218,7 +218,7 @@ async def test_a_predecessor_is_ended_by_a_session_that_works_as_another_role(
     )
     destination = Postgres(options, Credentials(), "test")
     await destination.prepare_ledger()
-    number = await begin(destination, "a")
+    number = await begin(destination, "1")
     for_ever = asyncio.Event()
     stalled = asyncio.create_task(load(destination, entry(number, 0, 1), parts(b"1\n", wait_for=for_ever)))
     await asyncio.sleep(0.5)

@@ -107,7 +107,7 @@ async def _load(destination: Postgres, target: LoadTarget, pieces: list[bytes], 
             yield piece
 
     await destination.prepare_ledger()
-    begun = await destination.begin_load(LoadBeginning("job", "table", 1, "token"), target, replace=False)
+    begun = await destination.begin_load(LoadBeginning("job", "table", 1, "1"), target, replace=False)
     await destination.load_native(
         target, LedgerEntry("job", "table", begun.load, 0, digest), parts(), lambda moved: None
     )

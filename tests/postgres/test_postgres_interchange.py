@@ -74,7 +74,7 @@ class Base:
     ) -> LoadRef:
         """One batch, into a load of its own."""
         await self.connector.prepare_ledger()
-        begun = await self.connector.begin_load(LoadBeginning("job", str(target.table), 1, "t"), target, replace=False)
+        begun = await self.connector.begin_load(LoadBeginning("job", str(target.table), 1, "1"), target, replace=False)
         entry = LedgerEntry("job", str(target.table), begun.load, 0, digest)
 
         async def parts() -> AsyncIterator[bytes]:

@@ -39,7 +39,7 @@ class Destination:
         )
         return Postgres(options, Credentials(), "test")
 
-    async def upsert(self, columns: list[str], keys: list[str], rows: bytes, token: str = "a") -> None:
+    async def upsert(self, columns: list[str], keys: list[str], rows: bytes, token: str = "1") -> None:
         """One batch into `t`, in COPY's text format."""
         connector = self.connector()
         await connector.prepare_ledger()
@@ -61,7 +61,7 @@ def destination(postgres: PostgresServer, new_database: NewDatabase) -> Destinat
 async def test_a_table_that_is_nothing_but_its_key_is_upserted_twice(destination: Destination) -> None:
     destination.execute("CREATE TABLE t (a int, b text, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 'x')")
     await destination.upsert(["a", "b"], ["a", "b"], b"1\tx\n2\ty\n")
-    await destination.upsert(["a", "b"], ["a", "b"], b"1\tx\n2\ty\n", token="b")
+    await destination.upsert(["a", "b"], ["a", "b"], b"1\tx\n2\ty\n", token="2")
     assert destination.execute("SELECT a, b FROM t ORDER BY 1") == [(1, "x"), (2, "y")]
 
 
@@ -99,5 +99,5 @@ async def test_beginning_again_takes_nothing_away_from_an_upsert(destination: De
     destination.execute("CREATE TABLE t (id int PRIMARY KEY, name text)")
     await destination.upsert(["id", "name"], ["id"], b"1\tx\n")
     destination.execute("INSERT INTO t VALUES (2, 'of an application')")
-    await destination.upsert(["id", "name"], ["id"], b"3\ty\n", token="b")
+    await destination.upsert(["id", "name"], ["id"], b"3\ty\n", token="2")
     assert destination.execute("SELECT id FROM t ORDER BY 1") == [(1,), (2,), (3,)]

@@ -60,7 +60,7 @@ class Loading:
         """What the ledger is to record."""
         return LedgerEntry(JOB, self.name.name, load, number, Digest(rows=rows, total="7"))
 
-    async def begin(self, token: str = "first", *, run: int = 1, replace: bool = False) -> LoadGeneration:
+    async def begin(self, token: str = "1", *, run: int = 1, replace: bool = False) -> LoadGeneration:
         """The ledger, and a load."""
         await self.connector.prepare_ledger()
         begin = LoadBeginning(job_id=JOB, table_id=self.name.name, run=run, token=token)

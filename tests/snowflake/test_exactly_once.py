@@ -103,8 +103,8 @@ async def test_a_loader_killed_before_its_ledger_row_leaves_nothing(loading: Loa
 
 
 async def test_a_straggler_of_an_earlier_load_writes_nothing(loading: Loading) -> None:
-    await loading.begin("first")
-    begun = await loading.begin("second")
+    await loading.begin("1")
+    begun = await loading.begin("2")
     assert begun.load == 2
     with pytest.raises(Defect, match="load 2 has begun"):
         await loading.load(ROWS, load=1)
@@ -112,9 +112,9 @@ async def test_a_straggler_of_an_earlier_load_writes_nothing(loading: Loading) -
 
 
 async def test_a_new_token_takes_away_what_the_run_wrote(loading: Loading) -> None:
-    await loading.begin("first")
+    await loading.begin("1")
     await loading.load(ROWS)
-    begun = await loading.begin("second")
+    begun = await loading.begin("2")
     assert (begun.load, begun.rows_before) == (2, 0)
     assert loading.rows() == 0
     await loading.load(ROWS, load=2)
@@ -174,11 +174,11 @@ async def test_the_stage_holds_nothing_after_a_load_or_a_failed_one(loading: Loa
 
 
 async def test_a_new_load_takes_off_the_stage_what_a_dead_worker_left(loading: Loading, tmp_path: Path) -> None:
-    await loading.begin("first")
+    await loading.begin("1")
     (tmp_path / "3.parquet").write_bytes(b"rows")
     for load in (1, 10):
         place = f"@~/sterna/{staged_name(loading.entry(1, 3, load))}"
         loading.query(f"PUT 'file://{tmp_path / '3.parquet'}' {place} AUTO_COMPRESS = FALSE")
-    assert (await loading.begin("second")).load == 2
+    assert (await loading.begin("2")).load == 2
     ((left,),) = loading.query("LIST @~/sterna")
     assert left.endswith("/10/3.parquet")

@@ -172,7 +172,7 @@ class Arriving:
         arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, names=list(self.columns))
 
-    async def begin(self, token: str = "a", *, replace: bool = False) -> LoadGeneration:
+    async def begin(self, token: str = "1", *, replace: bool = False) -> LoadGeneration:
         beginning = LoadBeginning("job", "table", 1, token)
         return await self.place.connector().begin_load(beginning, self.target, replace=replace)
 

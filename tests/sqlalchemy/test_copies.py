@@ -94,7 +94,7 @@ async def test_a_batch_is_loaded_once(place: Place) -> None:
     assert (first.repeated, again.repeated, first.digest == again.digest) == (False, True, True)
     quoted = f'"{arriving.name.name}"'
     assert place.ask(f"SELECT count(*) FROM {quoted}") == [(3,)]
-    second = await arriving.begin("b")
+    second = await arriving.begin("2")
     assert place.ask(f"SELECT count(*) FROM {quoted}") == [(0,)]
     with pytest.raises(Defect):
         await arriving.load(begun.load, 1, ROWS)
@@ -250,9 +250,9 @@ async def test_replace_leaves_rows_of_other_tables_alone(
     )
     place.ask(f"INSERT INTO {schema}others VALUES (1)")
     with pytest.raises(InvalidConfiguration, match=rf"(?i)the foreign key acting of {schema}others would") as refused:
-        await arriving.begin("b", replace=True)
+        await arriving.begin("2", replace=True)
     assert refused.value.remedy.startswith("Drop that foreign key")
     assert place.ask(f"SELECT t FROM {schema}others") == [(1,)]
     place.ask(f"ALTER TABLE {schema}others DROP CONSTRAINT acting")
-    await arriving.begin("b", replace=True)
+    await arriving.begin("2", replace=True)
     assert place.ask(f"SELECT count(*) FROM {table}") == [(0,)]

@@ -130,12 +130,12 @@ async def test_a_trigger_that_drops_rows_is_noticed(arriving: Arriving) -> None:
 
 
 async def test_the_same_token_gets_the_same_load_and_another_one_starts_over(arriving: Arriving) -> None:
-    first = await arriving.begin("a")
+    first = await arriving.begin("1")
     await arriving.load(first.load, 0, FIRST)
-    assert await arriving.begin("a") == first
+    assert await arriving.begin("1") == first
     assert arriving.database.rows("SELECT count(*) FROM t") == [(2,)]
 
-    second = await arriving.begin("b")
+    second = await arriving.begin("2")
     assert second.load == first.load + 1
     assert arriving.database.rows("SELECT count(*) FROM t") == [(0,)]
     with pytest.raises(Defect, match=f"batch 1 belongs to load {first.load}, but load {second.load} has begun"):
@@ -159,28 +159,28 @@ async def test_rows_that_stood_before_are_kept_and_do_not_count(arriving: Arrivi
 
 async def test_a_load_that_cannot_be_told_from_other_rows_is_not_taken_away(arriving: Arriving) -> None:
     arriving.database.insert("t", [(10, "before")])
-    begun = await arriving.begin("a")
+    begun = await arriving.begin("1")
     await arriving.load(begun.load, 0, FIRST)
 
     with pytest.raises(InvalidConfiguration, match=r"rows of an earlier attempt \(2\) and others \(1\)") as refused:
-        await arriving.begin("b")
+        await arriving.begin("2")
     assert "replace" in refused.value.remedy
     assert arriving.database.rows("SELECT count(*) FROM t") == [(3,)]
 
 
 async def test_rows_that_an_application_added_are_not_taken_away(arriving: Arriving) -> None:
-    begun = await arriving.begin("a")
+    begun = await arriving.begin("1")
     await arriving.load(begun.load, 0, FIRST)
     arriving.database.insert("t", [(10, "of an application")])
     with pytest.raises(InvalidConfiguration, match=r"others \(1\)"):
-        await arriving.begin("b")
+        await arriving.begin("2")
     assert arriving.database.rows("SELECT count(*) FROM t") == [(3,)]
 
 
 async def test_a_load_that_wrote_nothing_starts_over_beside_other_rows(arriving: Arriving) -> None:
     arriving.database.insert("t", [(10, "before")])
-    first = await arriving.begin("a")
-    second = await arriving.begin("b")
+    first = await arriving.begin("1")
+    second = await arriving.begin("2")
     assert (second.load, second.rows_before) == (first.load + 1, 1)
     loaded = await arriving.load(second.load, 0, FIRST)
     load = LoadRef("job", "table", second.load)
@@ -189,10 +189,10 @@ async def test_a_load_that_wrote_nothing_starts_over_beside_other_rows(arriving:
 
 async def test_replace_empties_the_table_for_each_run(arriving: Arriving) -> None:
     arriving.database.insert("t", [(10, "before")])
-    first = await arriving.begin("a", replace=True)
+    first = await arriving.begin("1", replace=True)
     assert (first.rows_before, first.emptied) == (0, True)
     await arriving.load(first.load, 0, FIRST)
-    second = await arriving.begin("b", run=2, replace=True)
+    second = await arriving.begin("2", run=2, replace=True)
     assert second.load == first.load + 1
     assert arriving.database.rows("SELECT count(*) FROM t") == [(0,)]
 

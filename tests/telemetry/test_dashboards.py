@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +100,22 @@ def test_what_prometheus_would_refuse_is_refused_here(text: str) -> None:
         parse(text)
 
 
-def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
+@pytest.fixture
+def promtool() -> str:
+    beside = Path(sys.executable).parent  # where `make test` puts it
+    found = shutil.which("promtool", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
+    return found or pytest.skip("promtool is not installed")
+
+
+def test_prometheus_itself_reads_what_the_dashboard_asks(promtool: str, tmp_path: Path) -> None:
+    asked = [text.replace("$__rate_interval", "1m") for text in expressions()]
+    rules = [{"record": f"asked:{number}", "expr": text} for number, text in enumerate(asked)]
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
+    subprocess.run([promtool, "check", "rules", str(file)], check=True)
+
+
+def test_alerts_fire_when_they_should_and_only_then(promtool: str, tmp_path: Path) -> None:
     subprocess.run([promtool, "check", "rules", str(ALERTS)], check=True)
     cases = tmp_path / "cases.yaml"
     cases.write_text(CASES.read_text(encoding="utf-8").replace("- ALERTS\n", f"- {ALERTS}\n"), encoding="utf-8")

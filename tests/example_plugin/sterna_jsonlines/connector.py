@@ -173,6 +173,7 @@ class JsonLines(Connector, ReadsRows, CreatesTables, WritesRows, ProvesRows):
         folder = self._folder(table)
         with folder.locked():
             own = [load for load in folder.loads() if (load["job"], load["table"]) == (begin.job_id, begin.table_id)]
+            begin.refuse_straggler(own[-1]["token"] if own else None)
             if own and (own[-1]["token"], own[-1]["run"]) == (begin.token, begin.run):
                 return LoadGeneration(own[-1]["load"], own[-1]["rowsBefore"], own[-1]["emptied"])
             for load in own:
