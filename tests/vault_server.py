@@ -90,6 +90,7 @@ class VaultServer:
     def answer(self, method: str, path: str, token: str, namespace: str | None, body: dict[str, Any]) -> Answer:
         """One call. `path` begins after /v1/."""
         if self.sealed:
+            self.calls["sealed"] += 1
             return 503, {"errors": ["Vault is sealed"]}
         if namespace != self.namespace:
             return FORBIDDEN

@@ -25,6 +25,7 @@ RENEWED_AT = 2 / 3
 """Of a lease's time: then it is renewed where an activity uses it, else given back."""
 TRIED_AGAIN = 1 / 12
 """Of a lease's time: the pause after a renewal that failed for the moment."""
+UNREACHABLE = (exceptions.VaultDown, exceptions.InternalServerError, RequestException)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 60.0
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ class _Lease:
     renewable: bool
     due: float = 0.0
     """When it is looked at again, on the monotonic clock."""
+    lent_until: float = 0.0
+    """Who comes later gets another, unless it has been renewed."""
+    end: float = 0.0
     users: int = 0
     ending: bool = False
     """Nobody borrows it any more; it is given back when its last user has ended."""
@@ -64,7 +68,7 @@ class VaultLeases:
         Vault. They are in use until the running activity ends."""
         with self._changed:
             for lease in self._leases:
-                if lease.name == name and not lease.ending and self._clock() < lease.due:
+                if lease.name == name and not lease.ending and self._clock() < lease.lent_until:
                     return self._use(lease)
         return None
 
@@ -72,7 +76,7 @@ class VaultLeases:
         """Takes over a lease and the client that has its token; returns the credentials, in use as `borrow` says."""
         seconds = float(answer["lease_duration"])
         lease = _Lease(name, client, borrowed, answer["lease_id"], answer["data"], seconds, bool(answer["renewable"]))
-        lease.due = self._clock() + seconds * RENEWED_AT
+        self._extend(lease, seconds)
         with self._changed:
             self._leases.append(lease)
             if self._thread is None:
@@ -89,6 +93,11 @@ class VaultLeases:
             self._changed.notify_all()
         for lease in leases:
             _give_back(lease)
+
+    def _extend(self, lease: _Lease, seconds: float) -> None:
+        now = self._clock()
+        lease.due = lease.lent_until = now + seconds * RENEWED_AT
+        lease.end = now + seconds
 
     def _use(self, lease: _Lease) -> dict[str, Any]:
         lease.users += 1
@@ -127,37 +136,40 @@ class VaultLeases:
         if unused:
             _give_back(lease)
             return
-        granted = None if lease.ending else _renew(lease)
+        try:
+            granted = None if lease.ending else _renew(lease)
+        except UNREACHABLE as error:
+            pause = max(lease.seconds * TRIED_AGAIN, SHORTEST_PAUSE)
+            if self._clock() + pause < lease.end:
+                lease.due = self._clock() + pause
+                return
+            log.warning("the lease of %s could not be renewed: %s", lease.name, type(error).__name__)
+            granted = None
         with self._changed:
             if granted is None or granted < lease.seconds * RENEWED_AT:
                 # Its maximum is near, or it cannot be renewed: who comes next gets another.
                 lease.ending = True
                 lease.due = float("inf")
-            elif granted:
-                lease.due = self._clock() + granted * RENEWED_AT
+            else:
+                self._extend(lease, granted)
             if lease.ending and not lease.users:
                 lease.due = self._clock()
 
 
 def _renew(lease: _Lease) -> float | None:
-    """Seconds for which it is good now; None where it is not renewed any more."""
+    """Seconds for which it is good now; None where Vault does not renew it any more. Raises UNREACHABLE."""
     if not lease.renewable:
         return None
-    deadline = time.monotonic() + lease.seconds * (1 - RENEWED_AT) / 2
-    while True:
-        try:
-            if lease.borrowed:
-                lease.client.auth.token.renew_self()
-            answer = lease.client.sys.renew_lease(lease.lease_id, increment=int(lease.seconds))
-            return float(answer["lease_duration"])
-        except (exceptions.VaultDown, exceptions.InternalServerError, RequestException) as error:
-            if time.monotonic() > deadline:
-                log.warning("the lease of %s could not be renewed: %s", lease.name, type(error).__name__)
-                return None
-            time.sleep(max(lease.seconds * TRIED_AGAIN, SHORTEST_PAUSE))
-        except exceptions.VaultError as error:
-            log.warning("Vault does not renew the lease of %s: %s", lease.name, type(error).__name__)
-            return None
+    try:
+        if lease.borrowed:
+            lease.client.auth.token.renew_self()
+        answer = lease.client.sys.renew_lease(lease.lease_id, increment=int(lease.seconds))
+        return float(answer["lease_duration"])
+    except UNREACHABLE:
+        raise
+    except exceptions.VaultError as error:
+        log.warning("Vault does not renew the lease of %s: %s", lease.name, type(error).__name__)
+        return None
 
 
 def _give_back(lease: _Lease) -> None:

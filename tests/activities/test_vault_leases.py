@@ -103,6 +103,26 @@ async def test_what_comes_near_its_maximum_is_replaced_and_given_back_by_its_las
     until(lambda: not server.leases)
 
 
+async def test_all_leases_outlive_a_vault_that_is_away_when_they_are_due(server: VaultServer, vault: Vault) -> None:
+    server.lease_seconds = 3.0
+    secrets = Secrets({"vault": vault.read})
+    roles = ("reader", "writer", "owner")
+
+    def work() -> None:
+        for role in roles:
+            secrets.resolve(f"vault:/database/creds/{role}")
+        server.sealed = True
+        until(lambda: server.calls["sealed"] >= len(roles) + 2)
+        server.sealed = False
+        until(lambda: server.calls["sys/leases/renew"] >= len(roles))
+        assert server.ended == []
+        assert len(server.leases) == len(roles)
+
+    await in_activity(work)
+    until(lambda: not server.leases)
+    assert set(server.ended) == {"revoked"}
+
+
 async def test_the_end_of_a_worker_gives_back_what_it_holds(server: VaultServer) -> None:
     vault = Vault()
     await in_activity(lambda: Secrets({"vault": vault.read}).resolve(REFERENCE))
