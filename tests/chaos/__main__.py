@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.chaos.arena import Arena
 from tests.chaos.campaign import Campaign
 
-ROWS = 8_000
+ROWS = 16_000
 TOGETHER = 5
 MINUTES_PER_JOB = 0.75
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=int(time.time()), help="which faults, and when (default: the clock)"
     )
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of each of a job's two tables (default {ROWS:,})")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of a job's keyed table (default {ROWS:,})")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="sterna-chaos-") as folder:

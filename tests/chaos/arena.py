@@ -33,7 +33,7 @@ CREATE TABLE public.notes (number int NOT NULL, note text, weight float8);
 INSERT INTO public.items
   SELECT i, md5((i * {seed})::text), i * {seed} % 100000 / 7.0, timestamptz 'epoch' + i * interval '1 s'
   FROM generate_series(1::bigint, {rows}) AS i;
-INSERT INTO public.notes SELECT i % 500, repeat('x', i % 40) || i % 97, i / 3.0 FROM generate_series(1, {rows}) AS i;
+INSERT INTO public.notes SELECT i % 500, repeat('x', i % 40) || i % 97, i / 3.0 FROM generate_series(1, {keyless}) AS i;
 ANALYZE;
 """
 DESTINATION = """
@@ -67,6 +67,8 @@ COMPARED = {
     ),
 }
 """By source table: what must come, and where it is looked for."""
+KEYLESS_SHARE = 10
+"""What the keyed table has for each row of the other one, which is copied anew whenever its snapshot is lost."""
 BATCH_ROWS = 200
 BRAKE_SECONDS = 0.15
 SLOW_READING = "(SELECT pg_catalog.pg_sleep(0.2)::text) IS NOT NULL"
@@ -130,7 +132,7 @@ class Arena:
                 connection.execute(f"DROP DATABASE IF EXISTS {database}".encode())
                 connection.execute(f"CREATE DATABASE {database}".encode())
         with connect(self.source, database) as connection:
-            connection.execute(SOURCE.format(rows=rows, seed=3 + 7919 * number).encode())
+            connection.execute(SOURCE.format(rows=rows, keyless=rows // KEYLESS_SHARE, seed=3 + 7919 * number).encode())
         with connect(self.destination, database) as connection:
             connection.execute(DESTINATION.format(brake=BRAKE_SECONDS).encode())
 
