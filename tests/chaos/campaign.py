@@ -17,14 +17,14 @@ import psycopg
 from temporalio.service import RPCError
 
 from tests.chaos.arena import COMPARED, Arena, workflows
-from tests.chaos.faults import OF_DATABASES, OF_PROCESSES, Fault, Faults, Landed
+from tests.chaos.faults import OF_DESTINATION, OF_THE_REST, Fault, Faults, Landed
 from tests.end_to_end.observation import open_client, staged
 from tests.independent_comparison import assert_same_rows
 
 END_SECONDS = 480.0
 """What a job may take under faults: retries wait for up to 30 s."""
 OUTAGE_SECONDS = 60.0
-BREATH_SECONDS = 7.0
+BREATH_SECONDS = 6.0
 """At most, after a fault: where snapshots are lost faster than a table without a key can be read, no job ever ends."""
 PATIENCE_SECONDS = 3.0
 """How long a table is parked before the operator of this campaign tries it again."""
@@ -74,7 +74,7 @@ class Campaign:
         rows: int,
         together: int = 1,
         breath: float = BREATH_SECONDS,
-        strikers: tuple[Faults, ...] = (OF_PROCESSES, OF_DATABASES),
+        strikers: tuple[Faults, ...] = (OF_DESTINATION, OF_THE_REST),
     ) -> None:
         self._arena = arena
         self._tell = tell
@@ -92,13 +92,14 @@ class Campaign:
         def goes_on() -> bool:
             return time.monotonic() < end or self.summary.jobs < jobs
 
-        with ThreadPoolExecutor(self._together + len(self._strikers)) as lanes:
+        # A server ends with the thread that started it (prctl(2), PR_SET_PDEATHSIG): strikers outlive the jobs.
+        with ThreadPoolExecutor(len(self._strikers)) as strikers, ThreadPoolExecutor(self._together) as lanes:
             works = [lanes.submit(self._work, goes_on) for _ in range(self._together)]
 
             def something_works() -> bool:
                 return goes_on() and not all(work.done() for work in works)
 
-            strikes = [lanes.submit(self._strike, faults, something_works) for faults in self._strikers]
+            strikes = [strikers.submit(self._strike, faults, something_works) for faults in self._strikers]
         for lane in [*works, *strikes]:
             lane.result()
         return self.summary

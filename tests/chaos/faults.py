@@ -48,7 +48,7 @@ def kill_worker(stage: str) -> Fault:
             return None
         arena.stack.kill(victim)
         arena.stack.restart(victim)
-        return Landed(f"kill {stage}", ", ".join(hit), "load_batches" in hit)
+        return Landed(f"kill {stage}", ", ".join(hit), _at_load(hit))
 
     return strike
 
@@ -62,7 +62,7 @@ def stop_worker(name: str) -> Fault:
         arena.stack.kill(name, signal.SIGSTOP)
         pid = arena.stack.process(name).pid
         threading.Timer(STOPPED_SECONDS, _awake, [arena, name, pid]).start()
-        return Landed(f"stop {name}", ", ".join(hit), "load_batches" in hit)
+        return Landed(f"stop {name}", ", ".join(hit), _at_load(hit))
 
     return strike
 
@@ -75,7 +75,7 @@ def kill_service(name: str) -> Fault:
             return None
         arena.stack.kill(name)
         arena.stack.restart(name)
-        return Landed(f"kill {name}", ", ".join(sorted(set(hit))), "load_batches" in hit)
+        return Landed(f"kill {name}", ", ".join(sorted(set(hit))), _at_load(hit))
 
     return strike
 
@@ -171,12 +171,20 @@ def jump_clock(arena: Arena, number: int) -> Landed | None:
     with arena.clock.off_by(arena.chance.choice([-JUMP_SECONDS, JUMP_SECONDS])) as seen:
         time.sleep(JUMPED_SECONDS)
         hit = arena.work_in_hand() or hit
-    return Landed("clock jump", f"{', '.join(sorted(set(hit)))}, {seen:+.0f} s", "load_batches" in hit)
+    return Landed("clock jump", f"{', '.join(sorted(set(hit)))}, {seen:+.0f} s", _at_load(hit))
 
 
 Faults = tuple[tuple[int, Fault], ...]
 """How often each comes in one round, in a shuffled order."""
-OF_PROCESSES: Faults = (
+OF_DESTINATION: Faults = (
+    (5, cut("commit")),
+    (1, cut("destination")),
+    (1, crash_database("destination")),
+    (1, plant_error("40001", "serialization failure")),
+    (1, plant_error("53100", "destination out of space")),
+    (1, deadlock),
+)
+OF_THE_REST: Faults = (
     (3, kill_worker("worker-load")),
     (1, kill_worker("worker-extract")),
     (1, kill_worker("worker-transform")),
@@ -185,19 +193,15 @@ OF_PROCESSES: Faults = (
     (1, stop_worker("worker-extract-2")),
     (1, kill_service("api")),
     (1, kill_service("temporal")),
-    (1, jump_clock),
-)
-OF_DATABASES: Faults = (
-    (4, cut("commit")),
-    (1, cut("destination")),
     (1, cut("source")),
     (1, crash_database("source")),
-    (1, crash_database("destination")),
-    (1, plant_error("40001", "serialization failure")),
-    (1, plant_error("53100", "destination out of space")),
-    (1, deadlock),
     (1, fill_staging),
+    (1, jump_clock),
 )
+
+
+def _at_load(activities: list[str]) -> bool:
+    return not {"begin_load", "load_batches"}.isdisjoint(activities)
 
 
 def _awake(arena: Arena, stage: str, pid: int) -> None:

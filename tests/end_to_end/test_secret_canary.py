@@ -16,14 +16,12 @@ import pytest
 
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.stack import LocalStack
-from tests.conftest import connect
 from tests.end_to_end.braked_table import BrakedTable
 from tests.end_to_end.conftest import Databases, Jobs
 from tests.end_to_end.observation import open_client, until
 from tests.end_to_end.test_personal_data import told
+from tests.password_login import PasswordLogin, password_login
 
-USER = "canary_login"
-RIGHT, WRONG = "c4nary-right-Zq7vXw", "c4nary-wrong-Jm2pKt"
 DECOY = "decoy-in-the-open"
 ROWS = 2_000
 
@@ -35,42 +33,22 @@ def spellings(text: str) -> list[bytes]:
     return [plain, plain.hex().encode(), *shifted]
 
 
-CANARIES = [spelling for text in (RIGHT, WRONG) for spelling in spellings(text)]
-
-
-def leaks(places: dict[str, bytes]) -> list[str]:
-    return [name for name, held in places.items() if any(canary in held for canary in CANARIES)]
+def leaks(places: dict[str, bytes], login: PasswordLogin) -> list[str]:
+    canaries = [spelling for text in (login.right, login.wrong) for spelling in spellings(text)]
+    return [name for name, held in places.items() if any(canary in held for canary in canaries)]
 
 
 @pytest.fixture
-def login(postgres: PostgresServer) -> Iterator[None]:
-    """A user whom the test's PostgreSQL asks for the password, unlike the others."""
-    rules = postgres.folder / "pg_hba.conf"
-    before = rules.read_text(encoding="utf-8")
-    with connect(postgres, "postgres") as session:
-        session.execute(f"CREATE ROLE {USER} LOGIN SUPERUSER PASSWORD '{RIGHT}'".encode())
-        rules.write_text(f"host all {USER} 127.0.0.1/32 scram-sha-256\n{before}", encoding="utf-8")
-        session.execute("SELECT pg_reload_conf()")
-    with pytest.raises(psycopg.OperationalError, match="password"):
-        until(
-            lambda: psycopg.connect(
-                host="127.0.0.1", port=postgres.port, user=USER, password=WRONG, dbname="postgres"
-            ).close()
-        )
-    yield
-    rules.write_text(before, encoding="utf-8")
-    with connect(postgres, "postgres") as session:
-        session.execute("SELECT pg_reload_conf()")
+def login(postgres: PostgresServer) -> Iterator[PasswordLogin]:
+    with password_login(postgres, "canary_login") as found:
+        yield found
 
 
-def spec(databases: Databases, folder: Path, source: str) -> dict[str, Any]:
+def spec(databases: Databases, folder: Path, login: PasswordLogin, source: str) -> dict[str, Any]:
     """Both sides log in by a password from a file; the file's name may be seen."""
-    for name, password in (("right", RIGHT), ("wrong", WRONG)):
-        (folder / f"{DECOY}-{name}").write_text(json.dumps({"username": USER, "password": password}), encoding="utf-8")
     wanted = databases.spec([{"sourceTable": "numbers", "batchSize": 200}], parallelBatches=2)
-    for side, name in (("source", source), ("destination", "right")):
-        del wanted[side]["user"]
-        wanted[side]["secretsRef"] = f"file:{folder / DECOY}-{name}"
+    login.give(wanted["source"], source, folder / f"{DECOY}-{source == login.right}")
+    login.give(wanted["destination"], login.right, folder / f"{DECOY}-destination")
     return wanted
 
 
@@ -133,17 +111,16 @@ def answers(jobs: Jobs, job_id: str) -> dict[str, bytes]:
     return {**found, "answer: certificate as HTML": html.content}
 
 
-@pytest.mark.usefixtures("login")
 async def test_a_password_is_in_nothing_that_sterna_writes_or_says(
-    databases: Databases, jobs: Jobs, stack: LocalStack, tmp_path: Path
+    databases: Databases, jobs: Jobs, stack: LocalStack, login: PasswordLogin, tmp_path: Path
 ) -> None:
     table = BrakedTable(databases, "numbers", ROWS)
     table.create(0.3)
     databases.prepare(f"UPDATE public.numbers SET word = '{DECOY}' || id")
-    refused = jobs.post(spec(databases, tmp_path, "wrong"))
+    refused = jobs.post(spec(databases, tmp_path, login, login.wrong))
     waiting = jobs.wait(refused)
     assert "password" in json.dumps(waiting).lower(), "the wrong password made an error"
-    moved = jobs.post(spec(databases, tmp_path, "right"))
+    moved = jobs.post(spec(databases, tmp_path, login, login.right))
     staged: dict[str, bytes] = until(
         lambda: {name: held for name, held in on_disk(stack.staging, "staged").items() if DECOY.encode() in held}
     )
@@ -160,13 +137,10 @@ async def test_a_password_is_in_nothing_that_sterna_writes_or_says(
     places |= {**config_store(stack), **documents(stack), **on_disk(stack.logs, "log")}
     places |= {f"on disk, {name}": held for name, held in on_disk(stack.folder, "file").items()}
     jobs.command(refused, "cancel")
-    assert leaks(places) == []
+    assert leaks(places, login) == []
 
     seen = {name.partition(":")[0] for name, held in places.items() if DECOY.encode() in held}
     assert {"staged", "history", "config store", "document", "answer", "on disk, file"} <= seen
     assert {"arguments", "log"} <= {name.partition(":")[0] for name in places}
-    for spelling in CANARIES:
-        assert leaks({"planted": b"x" + spelling + b"y"}) == ["planted"]
-    for place in places:
-        assert leaks({place: places[place] + RIGHT.encode()}) == [place]
-        break
+    for spelling in [*spellings(login.right), *spellings(login.wrong)]:
+        assert leaks({**places, "planted": b"x" + spelling + b"y"}, login) == ["planted"]

@@ -19,6 +19,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.stack import LocalStack
 from tests.conftest import NewDatabase
 from tests.end_to_end.conftest import Databases, Jobs
+from tests.password_login import PasswordLogin, password_login
 from tests.telemetry.otlp_receiver import OtlpReceiver, receiving
 
 ROWS = 3000
@@ -34,6 +35,8 @@ class Observed:
     stack: LocalStack
     receiver: OtlpReceiver
     jobs: Jobs
+    login: PasswordLogin
+    """Of the source. Another job was given the wrong password."""
     job_id: str
     answer: httpx.Response
     """Of the request that started the job, in the trace TRACE_ID."""
@@ -64,7 +67,11 @@ def observed(postgres: PostgresServer, new_database: NewDatabase) -> Iterator[Ob
         "CREATE TABLE masked (id int PRIMARY KEY, ssn text);"
         f"INSERT INTO masked SELECT n, 'ssn ' || n FROM generate_series(1, {ROWS}) n"
     )
-    with receiving() as receiver, tempfile.TemporaryDirectory(prefix="sterna-test-") as folder:
+    with (
+        receiving() as receiver,
+        tempfile.TemporaryDirectory(prefix="sterna-test-") as folder,
+        password_login(postgres, "observed_login") as login,
+    ):
         Path(folder).chmod(0o755)
         environment = {
             "STERNA_METRICS_PORT": "0",
@@ -78,15 +85,19 @@ def observed(postgres: PostgresServer, new_database: NewDatabase) -> Iterator[Ob
         ) as stack:
             jobs = Jobs(stack)
             masked = {"sourceTable": "masked", "transformations": [{"type": "DATA_MASK", "columns": ["ssn"]}]}
+            spec = databases.spec([{"sourceTable": "plain"}, masked], consistency="snapshot")
+            login.give(spec["source"], login.wrong, Path(folder) / "wrong")
+            assert "password" in str(jobs.wait(jobs.post(spec)))
+            login.give(spec["source"], login.right, Path(folder) / "right")
             answer = jobs.http.post(
                 "/api/jobs",
-                json=databases.spec([{"sourceTable": "plain"}, masked], consistency="snapshot"),
+                json=spec,
                 headers={"traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"},
             )
             assert answer.status_code == 201, answer.text
             job_id = answer.json()["jobId"]
             assert jobs.wait(job_id)["status"] == "COMPLETED"
-            yield Observed(stack, receiver, jobs, job_id, answer)
+            yield Observed(stack, receiver, jobs, login, job_id, answer)
 
 
 def log_lines(path: Path) -> list[dict[str, Any]]:

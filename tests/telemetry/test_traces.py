@@ -54,8 +54,9 @@ def test_one_trace_spans_the_request_the_workflows_the_activity_and_the_database
     assert copy.attributes == {"db.system.name": "postgresql", "db.operation.name": "COPY"}
 
 
-def test_spans_hold_no_sql_and_no_values(observed: Observed) -> None:
-    for text in (SECRET_VALUE, " FROM ", "WHERE", "ctid"):
+def test_spans_and_metrics_hold_no_sql_no_values_and_no_passwords(observed: Observed) -> None:
+    assert any(span.failed for span in observed.receiver.spans), "the wrong password made an error"
+    for text in (SECRET_VALUE, observed.login.right, observed.login.wrong, " FROM ", "WHERE", "ctid"):
         assert text.encode() not in observed.receiver.raw, text
 
 
