@@ -144,8 +144,9 @@ class Arena:
             {"type": "COLUMN_MAP", "mapping": {"note": "remark"}},
             {"type": "EXPRESSION", "column": "remark", "expression": "upper(remark)"},
         ]
-        return self.jobs.post(
-            {
+        answer = self.jobs.http.post(
+            "/api/jobs",
+            json={
                 "name": f"chaos {number}",
                 "source": self._side(self.source, self.to_source.port, database),
                 "destination": self._side(self.destination, self.to_destination.port, database),
@@ -160,8 +161,10 @@ class Arena:
                 ],
                 "options": {"parallelBatches": 4, "parallelTables": 2, "validation": "checksum"},
             },
-            **{"Idempotency-Key": f"chaos {number}"},
+            headers={"Idempotency-Key": f"chaos {number}"},
         )
+        assert answer.is_success, answer.text
+        return str(answer.json()["jobId"])
 
     def look(self, number: int, job_id: str) -> dict[str, Any] | None:
         """A job's progress; None while nobody answers, as after a fault."""
