@@ -232,7 +232,7 @@ class Destination:
     async def empty(self) -> int:
         """Begins a load of another run that replaces all rows; returns its number."""
         self._runs += 1
-        return (await self.begin(f"run {self._runs}", run=self._runs, replace=True)).load
+        return (await self.begin(str(self._runs), run=self._runs, replace=True)).load
 
     async def refill(self, rows: Sequence[Row]) -> int:
         """Replaces all rows; returns the load's number."""
