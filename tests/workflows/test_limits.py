@@ -106,7 +106,7 @@ async def test_limits_and_what_was_seen_of_the_source_hold_in_the_execution_that
         run = TableRun(
             job_id=stand_ins.prefix,
             run=1,
-            generation="g",
+            generation="1.1",
             entry=entry(batches=8),
             options=JobOptions(),
             snapshot=snapshot(1),

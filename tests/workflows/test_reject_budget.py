@@ -36,7 +36,7 @@ async def run(stand_ins: StandIns, max_rejects: int, **state: Any) -> TableResul
         begun = TableRun(
             job_id=stand_ins.prefix,
             run=1,
-            generation="g",
+            generation="1.1",
             entry=entry(batches=6),
             options=options,
             snapshot=None,

@@ -22,7 +22,7 @@ async def start(stand_ins: StandIns, **state: Any) -> WorkflowHandle[TableMigrat
     run = TableRun(
         job_id=stand_ins.prefix,
         run=1,
-        generation="g",
+        generation="1.1",
         options=JobOptions(parallel_batches=2),
         workflow_priority=3,
         **given,
@@ -92,7 +92,7 @@ async def test_a_lost_snapshot_begins_a_new_load_and_reads_every_batch_again(sta
     assert (result.status, result.rows, result.copies) == (TableStatus.COMPLETED, 6, 2)
     anew = [given for given in stand_ins.of("extract_batches") if given.snapshot.epoch == 2]
     assert sorted(given.span.first for given in anew) == list(range(6))
-    assert {given.token for given in anew} == {stand_ins.of("begin_load")[-1].token} == {"g.2"}
+    assert {given.token for given in anew} == {stand_ins.of("begin_load")[-1].token} == {"1.1.2.0"}
     assert stand_ins.of("validate_table")[-1].changed == {"c": {"characters": 6}}
 
 
