@@ -18,9 +18,9 @@ from deploy.local.postgres_server import PostgresServer
 from tests.api.conftest import Json, status_becomes, until, worker_process
 from tests.conftest import NewDatabase, connect
 
-HUGE_TABLES, BATCHES, AT_ONCE = 3, 70, 64
+HUGE_TABLES, BATCHES, AT_ONCE = 3, 56, 50
 QUEUED = HUGE_TABLES * AT_ONCE
-FIRST_PART = QUEUED // 4
+FIRST_PART = QUEUED // 2
 PATIENCE = 120
 HASTY = {"STERNA_GRACEFUL_SHUTDOWN_SECONDS": "0"}
 SOURCE = "CREATE TABLE {name} (id int PRIMARY KEY); INSERT INTO {name} SELECT generate_series(1, {rows})"

@@ -19,7 +19,7 @@ from tests.api.conftest import Json, Live, running_api
 from tests.sample_request import SAMPLE
 
 REQUESTS = 2_000
-EXAMPLES = 5
+EXAMPLES = 3
 """Of each phase and operation, at most."""
 SECONDS = 300
 """Many times what it takes alone: a run that hangs ends."""

@@ -85,12 +85,13 @@ class Campaign:
         self._numbers = itertools.count(1)
         self.summary = Summary()
 
-    def run(self, seconds: float, *, jobs: int = 0) -> Summary:
-        """Faults strike for so many seconds, or until so many jobs were judged where that takes longer."""
+    def run(self, seconds: float, *, jobs: int = 0, faults: int = 0) -> Summary:
+        """Faults strike for so many seconds, or until so many jobs were judged and faults landed where that takes
+        longer."""
         end = time.monotonic() + seconds
 
         def goes_on() -> bool:
-            return time.monotonic() < end or self.summary.jobs < jobs
+            return time.monotonic() < end or self.summary.jobs < jobs or len(self.summary.landed) < faults
 
         # A server ends with the thread that started it (prctl(2), PR_SET_PDEATHSIG): strikers outlive the jobs.
         with ThreadPoolExecutor(len(self._strikers)) as strikers, ThreadPoolExecutor(self._together) as lanes:

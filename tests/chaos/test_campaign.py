@@ -15,6 +15,7 @@ SEED = 20261128
 SECONDS = 30.0
 ROWS = 6_000
 BREATH = 1.0
+FAULTS = 8
 MUTANT = Path(__file__).with_name("mutant")
 
 
@@ -28,16 +29,14 @@ def arena(**environment: str) -> Iterator[Arena]:
 
 def test_whatever_strikes_a_job_its_destination_holds_what_its_source_held() -> None:
     with arena() as built:
-        summary = Campaign(built, print, rows=ROWS, together=2, breath=BREATH).run(SECONDS)
+        summary = Campaign(built, print, rows=ROWS, together=2, breath=BREATH).run(SECONDS, faults=FAULTS)
     print(f"seed {SEED}: {summary.text()}")
-    assert summary.landed
     assert summary.violations == []
 
 
 def test_the_campaign_sees_a_ledger_that_is_written_outside_the_transaction() -> None:
     faults = ((2, kill_worker("worker-load")), (2, cut("destination")), (1, crash_database("destination")))
     with arena(PYTHONPATH=str(MUTANT)) as built:
-        summary = Campaign(built, print, rows=ROWS, breath=BREATH, strikers=(faults,)).run(SECONDS)
+        summary = Campaign(built, print, rows=ROWS, breath=BREATH, strikers=(faults,)).run(SECONDS, faults=FAULTS)
     print(f"seed {SEED}: {summary.text()}")
-    assert summary.landed
     assert summary.violations
