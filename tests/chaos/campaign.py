@@ -1,4 +1,4 @@
-"""Jobs one after another, struck by seeded faults, each judged when it has ended."""
+"""Jobs, some at the same time, struck by seeded faults; each is judged when it has ended."""
 
 from __future__ import annotations
 
