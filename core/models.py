@@ -144,7 +144,7 @@ class TableRun(Model):
     job_id: str
     run: int
     generation: str
-    """The job's run, and how often the table has begun in it: begins the tokens of its loads."""
+    """The job's run, when it was started, and how often the table has begun in it: begins the tokens of its loads."""
     entry: TableEntry
     options: JobOptions
     snapshot: Snapshot | None

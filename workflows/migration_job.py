@@ -338,13 +338,18 @@ class MigrationJob:
         return TableRun(
             job_id=self._run.job_id,
             run=self._run.run,
-            generation=f"{self._run.run}.{self._copies.get(entry.table_id, 1)}",
+            generation=f"{self._run.run}.{self._started}.{self._copies.get(entry.table_id, 1)}",
             entry=entry,
             options=self._known_plan.options,
             snapshot=current,
             workflow_priority=priority_key(self._known_plan.priority, entry.priority),
             limits=limits,
         )
+
+    @property
+    def _started(self) -> int:
+        """Milliseconds; tells a retry of the run, which begins when this workflow has ended, from the run."""
+        return round(workflow.info().workflow_start_time.timestamp() * 1000)
 
     @property
     def _readers(self) -> int:
