@@ -121,6 +121,30 @@ async def test_completion_and_rejects_reach_every_channel_once_although_the_firs
     assert "secret-part" not in service.log.read_text()
 
 
+async def test_a_job_whose_proof_fails_is_told_to_those_who_want_failures(
+    service: Service, request_body: Json, postgres: PostgresServer
+) -> None:
+    body = copy.deepcopy(request_body)
+    body["tables"] = [{"sourceTable": "notes"}]
+    with connect(postgres, body["destination"]["database"]) as session:
+        session.execute(
+            "CREATE TABLE notes (body text); CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN NEW.body := NEW.body || '!'; RETURN NEW; END $$;"
+            "CREATE TRIGGER spoil BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION spoil()"
+        )
+    job_id = await _post(service, body, {"channel": "ops", "on": ["failed"]}, {"channel": "pager", "on": ["completed"]})
+    await status_becomes(service.api, job_id, "FAILED")
+
+    async def told() -> bool:
+        return bool(service.mail.about(job_id))
+
+    await until(told)
+    [mail] = service.mail.about(job_id)
+    assert mail["X-Sterna-Event"] == "failed"
+    assert "notes" in mail.get_content()
+    assert service.http.at("/pager", job_id) == []
+
+
 async def test_parked_tables_are_told_and_a_channel_that_fails_is_said_in_the_attention(
     service: Service, request_body: Json, postgres: PostgresServer
 ) -> None:

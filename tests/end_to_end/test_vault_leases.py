@@ -63,6 +63,7 @@ def test_a_job_outlives_the_leases_of_its_credentials(databases: Databases, vaul
             until(lambda: len(ledger(databases)) > 3)
             until(lambda: vault.calls["sys/leases/renew"] >= 6, seconds=90)
             assert len(ledger(databases)) < ROWS // BATCH_ROWS, "the job did not last long enough"
+            table.brake(0)
             progress = jobs.wait(job_id, seconds=180)
             assert progress["status"] == "COMPLETED", progress
             assert all(entry["proved"] for entry in progress["tables"])
