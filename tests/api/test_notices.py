@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
@@ -77,6 +78,17 @@ async def _notices(service: Service, job_id: str) -> list[Json]:
     return found
 
 
+async def _mail(service: Service, job_id: str) -> EmailMessage:
+    """The only one about the job, when it has come."""
+
+    async def arrived() -> bool:
+        return bool(service.mail.about(job_id))
+
+    await until(arrived)
+    [mail] = service.mail.about(job_id)
+    return mail
+
+
 async def test_completion_and_rejects_reach_every_channel_once_although_the_first_attempt_is_refused(
     service: Service, request_body: Json, postgres: PostgresServer
 ) -> None:
@@ -134,12 +146,7 @@ async def test_a_job_whose_proof_fails_is_told_to_those_who_want_failures(
         )
     job_id = await _post(service, body, {"channel": "ops", "on": ["failed"]}, {"channel": "pager", "on": ["completed"]})
     await status_becomes(service.api, job_id, "FAILED")
-
-    async def told() -> bool:
-        return bool(service.mail.about(job_id))
-
-    await until(told)
-    [mail] = service.mail.about(job_id)
+    mail = await _mail(service, job_id)
     assert mail["X-Sterna-Event"] == "failed"
     assert "notes" in mail.get_content()
     assert service.http.at("/pager", job_id) == []
@@ -153,12 +160,7 @@ async def test_parked_tables_are_told_and_a_channel_that_fails_is_said_in_the_at
     with connect(postgres, body["destination"]["database"]) as session:
         session.execute("CREATE TABLE notes (another text)")
     job_id = await _post(service, body, {"channel": "ops"}, {"channel": "dead", "on": ["cancelled"]})
-
-    async def told() -> bool:
-        return bool(service.mail.about(job_id))
-
-    await until(told)
-    [mail] = service.mail.about(job_id)
+    mail = await _mail(service, job_id)
     assert mail["X-Sterna-Event"] == "parked"
     assert "notes" in mail.get_content()
     await service.api.post(f"/api/jobs/{job_id}/cancel")
